@@ -1,0 +1,1 @@
+"""The product: stages as a DAG, the artifact store, the report, the `regpipe` command."""

@@ -1,0 +1,1 @@
+"""The library: geometry, captures, fields, sources of hypotheses, verification, fusion."""

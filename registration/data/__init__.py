@@ -1,0 +1,1 @@
+"""Captures and their borders: the only readers and writers of foreign formats."""

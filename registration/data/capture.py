@@ -1,0 +1,46 @@
+"""The record every reader returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registration.geometry.camera import Cameras
+from registration.geometry.rigid import Array
+
+Half = Literal["up", "down"]
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """One sequence of images of one rigid object at rest; cropped to the object, all crops of one size.
+
+    ``K`` belongs to the crops; ``K_full``, ``size_full`` and ``T`` to the images as they were read.
+    """
+
+    name: str
+    """For messages: ``tless_dev/obj_000001_up``."""
+    ids: NDArray[np.int64]  # (n,) image ids of the data set, ascending
+    rgb: NDArray[np.uint8]  # (n, h, w, 3)
+    mask: NDArray[np.bool_]  # (n, h, w)
+    K: Array  # (n, 3, 3) of the crops
+    R: Array  # (n, 3, 3) x_cam = R x_capture + t
+    t: Array  # (n, 3) mm
+    K_full: Array  # (n, 3, 3) as read
+    size_full: tuple[int, int]  # (width, height) as read
+    depth: NDArray[np.float32] | None = None  # (n, h, w) mm, 0 where unknown
+    inside: NDArray[np.bool_] | None = None  # (n, h, w) False where the crop reaches past the image; None: nowhere
+    files: tuple[str, ...] = ()  # (n,) colour images, relative to the capture's folder
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What the reader had to say: skipped frames, their reasons, the kind of folder."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def cameras(self) -> Cameras:
+        """Cameras of the crops."""
+        return Cameras(self.K, self.R, self.t, self.mask.shape[2], self.mask.shape[1])

@@ -1,0 +1,23 @@
+"""How captures are read. Standard library only: the command's --help imports this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CaptureParams:
+    """How one capture is read, checked and cropped."""
+
+    max_size: int = 256
+    """Longest side of the crops in pixels; larger images are shrunk."""
+    max_views: int = 120
+    """Views kept of a longer sequence, spread evenly over the directions."""
+    min_views: int = 8
+    """Fewer usable views than this are an error."""
+    skip_bad: int = 0
+    """Broken frames tolerated before the capture is refused (--skip-bad)."""
+    split_elevation_deg: float = 0.0
+    """BOP classic: views above this camera elevation are the upper half, the others the lower."""
+    overlap_deg: float = 20.0
+    """BOP classic: both halves also keep the views this far beyond the border."""
