@@ -11,9 +11,13 @@ class PosesParams:
 
     sources: tuple[str, ...] = ("shape",)
     """Names of entry points in the group regpipe.sources."""
-    rotations: int = 4_000
-    """shape: rotations tried."""
+    rotations: int = 12_000
+    """shape: rotations tried by outline."""
+    apart_deg: float = 9.0
+    """shape: rotations nearer to a better one than this are dropped before contact."""
+    tried: int = 240
+    """shape: rotations pulled into contact."""
     refined: int = 60
-    """shape: best ones refined by trimmed ICP."""
+    """shape: best ones of these pulled into contact again, finely."""
     keep: int = 24
     """Hypotheses handed on by each source."""

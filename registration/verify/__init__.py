@@ -1,1 +1,1 @@
-
+"""Judges every guess by the same geometry, without ground truth."""

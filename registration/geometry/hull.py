@@ -1,0 +1,86 @@
+"""Shape from silhouettes: how deep every voxel lies inside all masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, map_coordinates
+
+from registration.geometry.camera import Cameras
+from registration.geometry.rigid import Array
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A regular grid of points: ``low + step * index``, millimetres."""
+
+    low: Array  # (3,)
+    step: float
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def around(cls, low: Array, high: Array, voxels: int) -> Box:
+        """The grid over a box, with this many points along its longest side."""
+        step = float((high - low).max() / (voxels - 1))
+        shape = np.ceil((high - low) / step).astype(int) + 1
+        return cls(np.asarray(low, float), step, (int(shape[0]), int(shape[1]), int(shape[2])))
+
+    @property
+    def high(self) -> Array:
+        """The far corner."""
+        return self.low + self.step * (np.array(self.shape) - 1)
+
+    def points(self) -> Array:  # (x * y * z, 3)
+        """Every grid point, z fastest."""
+        axes = [self.low[k] + self.step * np.arange(self.shape[k]) for k in range(3)]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+
+
+def signed_mask_distance(mask: Mask, inside: Mask | None = None) -> NDArray[np.float32]:  # (h, w)
+    """Pixels to the mask's border, positive inside; pixels outside the image count as the object's own."""
+    known = mask if inside is None else mask | ~inside
+    if known.all():
+        return np.full(mask.shape, float(max(mask.shape)), np.float32)
+    return (distance_transform_edt(known) - distance_transform_edt(~known)).astype(np.float32)
+
+
+def look_at_centre(cameras: Cameras, masks: NDArray[np.bool_]) -> tuple[Array, float]:
+    """The point nearest to all rays through the masks' centres, and a radius in mm that holds the object."""
+    A, b, sizes = np.zeros((3, 3)), np.zeros(3), []
+    for i, mask in enumerate(masks):
+        y, x = np.nonzero(mask)
+        centre = np.array([[(x.min() + x.max()) / 2, (y.min() + y.max()) / 2]])
+        o, d = cameras.rays(i, centre)
+        P = np.eye(3) - np.outer(d[0], d[0])
+        A, b = A + P, b + P @ o
+        sizes.append(np.hypot(x.max() - x.min() + 1, y.max() - y.min() + 1) / 2 / cameras.K[i, 0, 0])
+    centre = np.linalg.solve(A, b)
+    depth = np.linalg.norm(cameras.centres() - centre, axis=1)
+    return centre, float(1.1 * np.max(np.array(sizes) * depth))
+
+
+def hull_depth(cameras: Cameras, distances: NDArray[np.float32], points: Array, tolerated: int) -> NDArray[np.float32]:
+    """How deep points lie inside the hull, mm, negative outside; the worst ``tolerated`` views are ignored."""
+    worst = np.full((tolerated + 1, len(points)), np.inf, np.float32)  # ascending
+    for i, distance in enumerate(distances):
+        uv, z = cameras.project(i, points)
+        px = map_coordinates(distance, [uv[:, 1], uv[:, 0]], order=1, mode="nearest")
+        mm = np.where(z > 0, px * z / cameras.K[i, 0, 0], -np.inf).astype(np.float32)
+        for k in range(tolerated + 1):
+            worst[k], mm = np.minimum(worst[k], mm), np.maximum(worst[k], mm)
+    return worst[tolerated]
+
+
+def hull_box(cameras: Cameras, distances: NDArray[np.float32], masks: NDArray[np.bool_], tolerated: int) -> tuple[Array, Array]:
+    """Low and high corner of a box that holds the hull, with a rim."""
+    centre, radius = look_at_centre(cameras, masks)
+    box = Box.around(centre - radius, centre + radius, 48)
+    points = box.points()
+    inside = hull_depth(cameras, distances, points, tolerated) > -0.5 * box.step
+    if not inside.any():
+        raise ValueError("the masks have no common volume: poses, intrinsics or masks do not fit together")
+    return points[inside].min(0) - 1.5 * box.step, points[inside].max(0) + 1.5 * box.step

@@ -1,0 +1,117 @@
+"""Registration of two solids that each know their own surface and free space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from registration.geometry.distance import Solid
+from registration.geometry.rigid import Array, Rigid
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One half: seen surface points with outward normals, and the solid that no point of the object leaves."""
+
+    points: Array  # (n, 3)
+    normals: Array  # (n, 3)
+    solid: Solid
+
+    def thinned(self, n: int, rng: np.random.Generator) -> Side:
+        """At most n of the points."""
+        if len(self.points) <= n:
+            return self
+        pick = rng.permutation(len(self.points))[:n]
+        return Side(self.points[pick], self.normals[pick], self.solid)
+
+
+@dataclass(frozen=True)
+class IcpResult:
+    """Where it ended, and how sure that is."""
+
+    T_up_from_down: Rigid
+    cost: float
+    """Mean robust cost of all points, 0 (perfect) to 1."""
+    rms_mm: float
+    """Of the points that found the other surface."""
+    overlap: float
+    """Share of points that found the other surface, 0..1."""
+    iterations: int
+    converged: bool
+
+
+def residuals(points: Array, normals: Array, solid: Solid, reach: float) -> tuple[Array, Array, Array]:
+    """Signed distances (n,), slopes (n, 3) and weights (n,) of points moved into a solid's frame.
+
+    A point in front of the surface is in known free space: it always counts, up to a limit. A point beneath it
+    may belong to a part the other half never saw: it counts only near the surface and where the normals agree.
+    """
+    distance, slope = solid.at(points), solid.slope_at(points)
+    agree = np.clip((slope * normals).sum(1), 0, 1)
+    scaled = np.abs(distance) / reach
+    robust = 1 / (1 + scaled**2) ** 2
+    weight = np.where(distance > 0, np.maximum(robust, 0.05), robust * (scaled < 2)) * np.where(distance > 0, 1.0, agree)
+    return distance, slope, weight
+
+
+def align(up: Side, down: Side, start: Rigid, reaches: tuple[float, ...], iterations: int = 15) -> IcpResult:
+    """Gauss-Newton with damping on both halves' distances at once, coarse to fine reaches (mm)."""
+    T, total, converged = start, 0, False
+    for reach in reaches:
+        damping, last = 1e-3, np.inf
+        converged = False
+        for _ in range(iterations):
+            A, b, cost = normal_equations(up, down, T, reach)
+            if cost > last * (1 + 1e-9):
+                damping *= 10
+            else:
+                damping = max(damping / 3, 1e-6)
+            last = cost
+            step = np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(6), -b)
+            T = about(up, step) @ T
+            total += 1
+            if np.linalg.norm(step[:3]) < 1e-5 and np.linalg.norm(step[3:]) < 1e-4 * reach:
+                converged = True
+                break
+    return finish(up, down, T, reaches[-1], total, converged)
+
+
+def about(up: Side, step: Array) -> Rigid:
+    """A small motion about the middle of the upper half, where turn and shift hardly mix."""
+    middle = up.points.mean(0)
+    turn = Rigid.exp(np.concatenate([step[:3], np.zeros(3)]))
+    return Rigid(turn.R, middle - turn.R @ middle + step[3:])
+
+
+def normal_equations(up: Side, down: Side, T: Rigid, reach: float) -> tuple[Array, Array, float]:
+    """J'WJ (6, 6), J'Wr (6,) and the robust cost, for a small motion applied after T."""
+    middle = up.points.mean(0)
+    moved = T.apply(down.points)
+    r1, g1, w1 = residuals(moved, T.turn(down.normals), up.solid, reach)
+    J1 = np.concatenate([np.cross(moved - middle, g1), g1], 1)
+    back = T.inverse()
+    r2, g2, w2 = residuals(back.apply(up.points), back.turn(up.normals), down.solid, reach)
+    g2 = T.turn(g2)  # the up points move the other way when T moves
+    J2 = -np.concatenate([np.cross(up.points - middle, g2), g2], 1)
+    J, r = np.concatenate([J1, J2]), np.concatenate([r1, r2])
+    w = np.concatenate([w1 / len(r1), w2 / len(r2)])  # each half has the same say
+    Jw = J * w[:, None]
+    return Jw.T @ J, Jw.T @ r, robust_cost(r1, r2, reach)
+
+
+def robust_cost(r1: Array, r2: Array, reach: float) -> float:
+    """Mean over both halves of how far points stand out of the other solid, each limited to one."""
+    out = [np.clip(r, 0, None) / reach for r in (r1, r2)]
+    return float(np.mean([(s**2 / (1 + s**2)).mean() for s in out]))
+
+
+def finish(up: Side, down: Side, T: Rigid, reach: float, iterations: int, converged: bool) -> IcpResult:
+    """The record of a finished alignment."""
+    back = T.inverse()
+    r1, _, w1 = residuals(T.apply(down.points), T.turn(down.normals), up.solid, reach)
+    r2, _, w2 = residuals(back.apply(up.points), back.turn(up.normals), down.solid, reach)
+    r, w = np.concatenate([r1, r2]), np.concatenate([w1, w2])
+    near = (np.abs(r) < 2 * reach) & (w > 0.1)
+    rms = float(np.sqrt((r[near] ** 2).mean())) if near.any() else float("inf")
+    return IcpResult(T, robust_cost(r1, r2, reach), rms, float(near.mean()), iterations, converged and bool(near.any()))

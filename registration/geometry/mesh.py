@@ -1,0 +1,82 @@
+"""Triangle meshes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from registration.geometry.rigid import Array, Rigid
+
+
+@dataclass(frozen=True, eq=False)
+class TriMesh:
+    """Vertices in millimetres and triangles, counter-clockwise seen from outside."""
+
+    vertices: Array  # (v, 3)
+    faces: NDArray[np.int64]  # (f, 3)
+
+    def face_normals(self) -> Array:  # (f, 3)
+        """Unit normals; zero for a face without area."""
+        cross = self._cross()
+        return cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-12)
+
+    def vertex_normals(self) -> Array:  # (v, 3)
+        """Unit normals, faces weighted by area."""
+        out = np.zeros_like(self.vertices)
+        cross = self._cross()
+        for corner in range(3):
+            np.add.at(out, self.faces[:, corner], cross)
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+    def area(self) -> float:
+        """Square millimetres."""
+        return float(np.linalg.norm(self._cross(), axis=1).sum() / 2)
+
+    def volume(self) -> float:
+        """Cubic millimetres, of a closed mesh."""
+        a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
+        return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64], Array]:
+        """Even points on the surface: points (n, 3), their faces (n,), their barycentric weights (n, 3)."""
+        areas = np.linalg.norm(self._cross(), axis=1)
+        face = rng.choice(len(self.faces), size=n, p=areas / areas.sum())
+        r, s = np.sqrt(rng.random(n)), rng.random(n)
+        weights = np.stack([1 - r, r * (1 - s), r * s], 1)
+        return np.einsum("nk,nkd->nd", weights, self.vertices[self.faces[face]]), face, weights
+
+    def moved(self, T: Rigid) -> TriMesh:
+        """The same mesh elsewhere."""
+        return TriMesh(T.apply(self.vertices), self.faces)
+
+    def _cross(self) -> Array:
+        a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
+        return np.cross(b - a, c - a)
+
+
+def diameter(points: Array) -> float:  # (n, 3)
+    """Largest distance between two points."""
+    if len(points) > 50:
+        try:
+            points = points[ConvexHull(points).vertices]
+        except Exception:  # flat or on a line: no hull, all points count
+            points = points[:: max(1, len(points) // 2000)]
+    return float(pdist(points[:: max(1, len(points) // 3000)]).max())
+
+
+def iso_surface(grid: NDArray[np.float32], low: Array, step: float) -> TriMesh:
+    """The zero level of signed distances (negative inside), without its small islands."""
+    import trimesh
+    from skimage.measure import marching_cubes
+
+    vertices, faces, _, _ = marching_cubes(grid, 0.0, gradient_direction="descent")
+    mesh = trimesh.Trimesh(vertices * step + low, faces, process=False)
+    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    counts = np.bincount(labels)
+    keep = (counts >= 0.05 * counts.max())[labels]
+    used, index = np.unique(mesh.faces[keep], return_inverse=True)
+    return TriMesh(np.asarray(mesh.vertices)[used], index.reshape(-1, 3).astype(np.int64))

@@ -1,0 +1,61 @@
+"""What a trained half is to the rest of the product: plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registration.geometry.hull import Box
+from registration.geometry.rigid import Array
+
+
+@dataclass(frozen=True, eq=False)
+class NerfHalf:
+    """One half as a field of signed distance and colour, its light, and its surface as a mesh."""
+
+    low: Array  # (3,) mm, corner of the grid
+    step: float
+    """Voxel size in mm."""
+    sdf: NDArray[np.float32]  # (x, y, z) voxels, negative inside
+    colour: NDArray[np.uint8]  # (x, y, z, 3) albedo
+    light: NDArray[np.float32]  # (views, 9) see render.harmonics
+    vertices: Array  # (v, 3) mm
+    faces: NDArray[np.int64]  # (f, 3)
+    normals: Array  # (v, 3)
+    vertex_colours: NDArray[np.uint8]  # (v, 3)
+    psnr: float
+    """Of the training views inside the masks, dB."""
+    mask_iou: float
+    """Mean over the views of the mesh's silhouette against the mask."""
+    curve: Array  # (k, 2) step, mean colour error since the last entry
+
+    @property
+    def box(self) -> Box:
+        """The grid of the field."""
+        shape = self.sdf.shape
+        return Box(self.low, self.step, (shape[0], shape[1], shape[2]))
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Points that the capture really saw."""
+
+    points: Array  # (n, 3) mm
+    normals: Array  # (n, 3) outwards
+    colours: NDArray[np.uint8]  # (n, 3)
+    views: NDArray[np.int64]  # (n,) how many views saw each point
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@dataclass(frozen=True, eq=False)
+class Clouds:
+    """Both halves, each in its own capture's frame."""
+
+    up: Cloud
+    down: Cloud
+    diameter_mm: float
+    """Largest extent of either half."""

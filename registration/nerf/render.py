@@ -1,0 +1,122 @@
+"""Rays through the field: where to sample, and what a ray sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from registration.geometry.hull import Box
+from registration.nerf.field import Field
+
+BLOCK = 4
+"""Voxels along the side of the blocks that empty space is skipped by."""
+
+
+@dataclass
+class Marks:
+    """Which voxels are worth sampling (1) and which are certainly solid (2), and the same by blocks."""
+
+    box: Box
+    voxel: torch.Tensor  # (x * y * z,) int8
+    block: torch.Tensor  # (bx, by, bz) bool: holds a voxel that is marked
+
+    @classmethod
+    def of(cls, box: Box, sdf: torch.Tensor, band: float) -> Marks:
+        """From signed distances in voxels, (x, y, z)."""
+        voxel = (sdf.abs() <= band).to(torch.int8) + 2 * (sdf < -band).to(torch.int8)
+        block = torch.nn.functional.max_pool3d(voxel[None].float(), BLOCK, ceil_mode=True)[0] > 0
+        grown = torch.nn.functional.max_pool3d(block[None].float(), 3, 1, 1)[0] > 0
+        return cls(box, voxel.reshape(-1), grown)
+
+    def at(self, points: torch.Tensor) -> torch.Tensor:  # (m, 3) mm -> (m,) int8
+        """Mark of the voxel nearest to each point inside the box."""
+        x, y, z = self.box.shape
+        g = ((points - torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)) / self.box.step).round_()
+        i, j, k = (g[:, a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
+        return self.voxel[((i * y + j) * z + k).long()]
+
+    def blocks_at(self, points: torch.Tensor) -> torch.Tensor:  # (..., 3) mm -> (...) bool
+        """Whether the block around each point is worth a closer look."""
+        x, y, z = self.block.shape
+        low = torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)
+        g = ((points - low) / (self.box.step * BLOCK)).long()
+        i, j, k = (g[..., a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
+        return self.block.reshape(-1)[(i * y + j) * z + k]
+
+
+@dataclass
+class Seen:
+    """What rays see."""
+
+    colour: torch.Tensor  # (rays, 3) albedo, weighted by the opacity
+    opacity: torch.Tensor  # (rays,)
+    depth: torch.Tensor  # (rays,) mm along the ray; meaningless where the opacity is low
+    normal: torch.Tensor  # (rays, 3) unit, outwards; meaningless where the opacity is low
+
+
+def box_span(box: Box, origins: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where rays enter and leave the box, mm; leave <= enter for a miss."""
+    low = torch.as_tensor(box.low, dtype=origins.dtype, device=origins.device)
+    high = torch.as_tensor(box.high, dtype=origins.dtype, device=origins.device)
+    inverse = 1 / torch.where(directions.abs() < 1e-9, torch.full_like(directions, 1e-9), directions)
+    a, b = (low - origins) * inverse, (high - origins) * inverse
+    return torch.minimum(a, b).amax(1).clamp_min(0), torch.maximum(a, b).amin(1)
+
+
+def find_samples(
+    marks: Marks, origins: torch.Tensor, directions: torch.Tensor, step: float, jitter: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Steps of rays near the surface, up to where a ray is inside solid: (owner ray, mm along it), ascending."""
+    t0, t1 = box_span(marks.box, origins, directions)
+    per_block = max(1, round(BLOCK * marks.box.step / step))
+    stride = per_block * step
+    n = max(1, int(((t1 - t0).amax() / stride).ceil()))
+    starts = t0[:, None] + stride * torch.arange(n, device=t0.device)  # (rays, n)
+    middle = origins[:, None] + (starts + stride / 2)[..., None] * directions[:, None]
+    ray, block = torch.nonzero(marks.blocks_at(middle) & (starts < t1[:, None]), as_tuple=True)
+    offsets = step * torch.arange(per_block, device=t0.device)
+    t = (starts[ray, block][:, None] + offsets + step * jitter[ray][:, None]).reshape(-1)
+    owner = ray.repeat_interleave(per_block)
+    mark = marks.at(origins[owner] + t[:, None] * directions[owner])
+    wall = torch.full_like(t0, float("inf")).scatter_reduce(0, owner[mark == 2], t[mark == 2], "amin")
+    use = (mark == 1) & (t < wall[owner])
+    return owner[use], t[use]
+
+
+def look(
+    field: Field, owner: torch.Tensor, t: torch.Tensor, origins: torch.Tensor, directions: torch.Tensor, step: float, beta: float
+) -> Seen:
+    """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
+    points = origins[owner] + t[:, None] * directions[owner]
+    rows, weights, slopes = field.corners(points)
+    near = field.sdf[:, 0][rows]  # (m, 8)
+    sdf = (near * weights).sum(1)
+    gradient = torch.einsum("mc,mck->mk", near, slopes)
+    colour = torch.nn.functional.embedding_bag(rows, field.colour, per_sample_weights=weights, mode="sum")
+    fall = 0.5 * step / field.box.step * (gradient * directions[owner]).sum(1).clamp(-2, 0)  # half the change over a step
+    soft = torch.nn.functional.softplus
+    thickness = soft(-(sdf + fall) / beta) - soft(-(sdf - fall) / beta)
+    return composite(owner, t, thickness, colour, gradient, len(origins))
+
+
+def composite(
+    owner: torch.Tensor, t: torch.Tensor, thickness: torch.Tensor, colour: torch.Tensor, gradient: torch.Tensor, rays: int
+) -> Seen:
+    """Front to back over ragged samples; ``owner`` ascends."""
+    thickness = thickness.clamp_max(20)
+    before = thickness.double().cumsum(0) - thickness
+    first = torch.ones_like(owner, dtype=torch.bool)
+    first[1:] = owner[1:] != owner[:-1]
+    base = before[first][torch.cumsum(first, 0) - 1]
+    weight = torch.exp(-(before - base)).float() * (1 - torch.exp(-thickness))  # (samples,)
+    stack = torch.cat([colour, gradient, t[:, None], torch.ones_like(t)[:, None]], 1) * weight[:, None]
+    out = torch.zeros(rays, 8, device=t.device).index_add(0, owner, stack)
+    normal = torch.nn.functional.normalize(out[:, 3:6], dim=1, eps=1e-6)
+    return Seen(out[:, :3], out[:, 7], out[:, 6] / out[:, 7].clamp_min(1e-6), normal)
+
+
+def harmonics(n: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 9)
+    """Second-order polynomial of a normal: what distant light on a matt surface looks like."""
+    x, y, z = n.unbind(1)
+    return torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)

@@ -1,0 +1,74 @@
+"""The protocol of a source, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from registration.data.capture import Capture
+from registration.geometry.distance import Solid
+from registration.geometry.icp import Side
+from registration.geometry.rigid import Array, Rigid
+from registration.nerf.record import Cloud, NerfHalf
+from registration.progress import Tick
+from registration.sources.params import PosesParams
+
+
+@dataclass(frozen=True, eq=False)
+class HalfModel:
+    """All that is known of one half: its images, its field, its cloud."""
+
+    capture: Capture
+    nerf: NerfHalf
+    cloud: Cloud
+
+    def side(self) -> Side:
+        """The half as the ICP sees it."""
+        return Side(self.cloud.points, self.cloud.normals, Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf))
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One guess. The score orders the guesses of one source only: higher is better."""
+
+    T_up_from_down: Rigid
+    score: float
+    source: str
+
+
+class Proposer(Protocol):
+    """A source that has studied its reference."""
+
+    def propose(self, other: HalfModel, rng: np.random.Generator, tick: Tick) -> list[Hypothesis]:
+        """Guess how the other half lies in the reference."""
+        ...
+
+
+class Source(Protocol):
+    """Sees one half as its reference (up), then guesses how another lies in it. Made without arguments."""
+
+    name: str
+
+    def fit(self, reference: HalfModel, params: PosesParams, rng: np.random.Generator, tick: Tick) -> Proposer:
+        """Study the reference."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Hypotheses:
+    """The guesses of all sources, as arrays."""
+
+    T_up_from_down: Array  # (n, 4, 4)
+    score: Array  # (n,)
+    source: tuple[str, ...]  # (n,)
+
+    @classmethod
+    def of(cls, guesses: list[Hypothesis]) -> Hypotheses:
+        """From a list, in its order."""
+        matrices = np.array([g.T_up_from_down.as_matrix() for g in guesses]).reshape(-1, 4, 4)
+        return cls(matrices, np.array([g.score for g in guesses], float), tuple(g.source for g in guesses))
+
+    def __len__(self) -> int:
+        return len(self.score)

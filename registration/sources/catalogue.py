@@ -1,0 +1,28 @@
+"""Finds sources by name, among ours and those other packages bring (entry points ``regpipe.sources``)."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from registration.errors import UserError
+from registration.sources.base import Source
+
+GROUP = "regpipe.sources"
+
+
+def known() -> dict[str, EntryPoint]:
+    """Every source that is installed, not yet imported."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def load(name: str) -> Source:
+    """The source of this name, made."""
+    points = known()
+    if name not in points:
+        raise UserError(f"no source named {name!r}", "poses.sources", f"installed: {', '.join(sorted(points)) or 'none'}")
+    try:
+        made: Any = points[name].load()()
+    except ImportError as error:
+        raise UserError(f"source {name!r} cannot be loaded", error, f"install what {points[name].value} needs") from error
+    return made
