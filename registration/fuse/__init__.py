@@ -1,1 +1,1 @@
-
+"""One object from two halves: surface, cloud, labels."""

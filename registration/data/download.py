@@ -1,0 +1,2 @@
+"""Fetches public data sets."""
+CATALOGUE: dict = {"tless": (), "ruapc": ()}

@@ -1,0 +1,48 @@
+"""What verification and ICP answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from registration.geometry.rigid import Array, Rigid
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """All hypotheses judged, best first."""
+
+    T_up_from_down: Array  # (n, 4, 4)
+    mask: Array  # (n,) see score.Evidence
+    free: Array  # (n,)
+    apart: Array  # (n,)
+    overlap: Array  # (n,)
+    chamfer_mm: Array  # (n,)
+    total: Array  # (n,) lower is better
+    same: Array  # (n,) how far each moves the model off the best one's, share of the diameter
+    source: tuple[str, ...]  # (n,)
+    candidates: int
+    """Hypotheses proposed, before those that meet were counted once."""
+    confidence: float
+    reasons: tuple[str, ...]
+    """Why the confidence is what it is, in words."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """The transform between the captures, and how sure it is."""
+
+    T_up_from_down: Rigid
+    confidence: float
+    accepted: bool
+    alternatives: tuple[dict[str, Any], ...]
+    """Other transforms that the evidence cannot tell from this one: T_up_from_down and confidence."""
+    source: str
+    candidates: int
+    chamfer_mm: float
+    overlap: float
+    diameter_mm: float
+    rms_mm: float
+    converged: bool
+    start: Array  # (4, 4) where the refinement began
+    reasons: tuple[str, ...]
