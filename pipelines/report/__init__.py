@@ -1,1 +1,1 @@
-
+"""The report: html, csv, json from finished artifacts only."""

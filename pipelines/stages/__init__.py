@@ -1,1 +1,1 @@
-
+"""One module per stage: typed inputs in, one record out."""

@@ -18,7 +18,7 @@ class Context:
     rng: np.random.Generator
     """Made from the run's seed and the stage's name."""
     device: str
-    """``cpu`` or ``cuda``; never part of a key."""
+    """``auto``, ``cpu`` or ``cuda``; never part of a key."""
     scratch: Path
     """Checkpoints of this very key; survives a kill, goes when the artifact is whole."""
     tick: Tick

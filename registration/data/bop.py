@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,9 @@ def read_scene(folder: Path, name: str, objid: int | None, params: CaptureParams
         bad += [fault for _, fault in wrong]
         frames = [f for f in frames if all(f is not w for w, _ in wrong)]
     refuse(folder, frames, bad, params)
-    return assemble(name, frames, bad, params)
+    capture = assemble(name, frames, bad, params)
+    scales = {e.depth_scale for e in entries}
+    return replace(capture, notes={**capture.notes, "objid": objid, "depth_scale": scales.pop() if len(scales) == 1 else 1.0})
 
 
 def refuse(folder: Path, frames: list[RawFrame], bad: list[BadFrame], params: CaptureParams) -> None:

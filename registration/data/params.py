@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class CaptureParams:
     """Fewer usable views than this are an error."""
     skip_bad: int = 0
     """Broken frames tolerated before the capture is refused (--skip-bad)."""
+    pixel_centre: Literal["auto", "whole", "half"] = "auto"
+    """Coordinates of a pixel's centre in the intrinsics: whole numbers, halves, or found from the silhouettes."""
     split_elevation_deg: float = 0.0
     """BOP classic: views above this camera elevation are the upper half, the others the lower."""
     overlap_deg: float = 20.0

@@ -8,6 +8,7 @@ import numpy as np
 
 from registration.data.capture import Capture
 from registration.fuse.record import Fused, Labels
+from registration.fuse.record import Fused, Labels
 from registration.geometry.rigid import Array, Rigid
 
 

@@ -54,6 +54,7 @@ def verify(
     return Verdict(
         T_up_from_down=np.array([T.as_matrix() for T, _, _ in judged]), mask=column("mask"), free=column("free"), apart=column("apart"),
         overlap=column("overlap"), chamfer_mm=column("chamfer_mm"), total=totals, same=same,
+        tied=(totals - totals[0] < params.tie) & (np.arange(len(totals)) > 0), same_model=same <= params.same,
         source=tuple(s for _, _, s in judged), candidates=len(guesses), confidence=confidence, reasons=reasons,
     )  # fmt: skip
 
@@ -78,7 +79,7 @@ def confidence_of(best: Evidence, totals: Array, same: Array, params: VerifyPara
 
 
 def refine(
-    up: HalfModel, down: HalfModel, verdict: Verdict, diameter: float, params: IcpParams, tie: VerifyParams, rng: np.random.Generator
+    up: HalfModel, down: HalfModel, verdict: Verdict, diameter: float, params: IcpParams, rng: np.random.Generator
 ) -> Registration:
     """Polish the best hypothesis; leave it as it was if the ICP does not settle."""
     start = Rigid.from_matrix(verdict.T_up_from_down[0])
@@ -87,9 +88,9 @@ def refine(
     result = align(a, b, start, reaches, params.max_iterations)
     wandered = result.T_up_from_down.angle_deg(start) > 5
     T = start if wandered or not np.isfinite(result.rms_mm) else result.T_up_from_down
-    close = [n for n in range(1, len(verdict.total)) if verdict.total[n] - verdict.total[0] < tie.tie]
+    close = np.flatnonzero(verdict.tied)[:8]
     alternatives = tuple(
-        {"T_up_from_down": verdict.T_up_from_down[n].tolist(), "confidence": round(verdict.confidence, 4), "same_model": bool(verdict.same[n] <= tie.same)}
+        {"T_up_from_down": verdict.T_up_from_down[n].tolist(), "confidence": round(verdict.confidence, 4), "same_model": bool(verdict.same_model[n])}
         for n in close
     )
     ahead, home = b.points, a.points

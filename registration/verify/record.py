@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from registration.geometry.rigid import Array, Rigid
 
 
@@ -20,6 +23,8 @@ class Verdict:
     chamfer_mm: Array  # (n,)
     total: Array  # (n,) lower is better
     same: Array  # (n,) how far each moves the model off the best one's, share of the diameter
+    tied: NDArray[np.bool_]  # (n,) the evidence cannot tell it from the best one
+    same_model: NDArray[np.bool_]  # (n,) gives the same model as the best one
     source: tuple[str, ...]  # (n,)
     candidates: int
     """Hypotheses proposed, before those that meet were counted once."""

@@ -1,1 +1,1 @@
-
+"""Pictures. Imported only where something is shown."""

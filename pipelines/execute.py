@@ -1,0 +1,182 @@
+"""Runs what is stale, loads what is fresh, in this process."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pipelines import artifacts
+from pipelines.graph import Graph, Stage
+from pipelines.keys import key_of, why
+from pipelines.presets import Config
+from pipelines.stages.context import Context
+from pipelines.store import Place, Store
+from registration.errors import UserError
+
+log = logging.getLogger("regpipe")
+
+
+class Watcher(Protocol):
+    """Whoever wants to see a run."""
+
+    def starts(self, stage: str, reasons: list[str]) -> None:
+        """A stage begins, and why."""
+
+    def tick(self, stage: str, done: int, total: int) -> None:
+        """How far it is."""
+
+    def ends(self, stage: str, seconds: float, fresh: bool) -> None:
+        """A stage is whole."""
+
+
+@dataclass(frozen=True)
+class External:
+    """An input from outside: what the stage is given, and a hash of it."""
+
+    value: Any
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a plan."""
+
+    stage: str
+    key: str
+    state: Literal["fresh", "stale", "missing", "failed"]
+    reasons: list[str]
+    """Why it would run; for a failed stage how it failed."""
+    manifest: dict[str, Any] | None
+
+
+@dataclass
+class Run:
+    """One object's chain against a store."""
+
+    graph: Graph
+    store: Store
+    name: str
+    config: Config
+    externals: dict[str, External]
+    watcher: Watcher
+    device: str = "auto"
+    records: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys: dict[str, str] = {}
+        for name in self.graph.order:
+            self.keys[name] = key_of(**self._facts(self.graph[name]))
+
+    def _facts(self, stage: Stage, plain: bool = False) -> dict[str, Any]:
+        inputs = {argument: self.keys[needed] for argument, needed in stage.inputs.items()}
+        if stage.external:
+            inputs[stage.external] = self.externals[stage.external].fingerprint
+        params = getattr(self.config, stage.section)
+        return {"stage": stage.name, "version": stage.version, "params": asdict(params) if plain else params, "inputs": inputs, "seed": self.config.seed}
+
+    def place(self, name: str) -> Place:
+        """Where a stage's artifacts live."""
+        return self.store.place(self.name, name)
+
+    def plan(self) -> list[Step]:
+        """State of every stage, in order."""
+        return [self.step(name) for name in self.graph.order]
+
+    def step(self, name: str) -> Step:
+        """State of one stage."""
+        place, key = self.place(name), self.keys[name]
+        manifest = place.manifest(key)
+        if manifest:
+            return Step(name, key, "fresh", [], manifest)
+        failed = place.failed()
+        if failed and failed.get("key") == key:
+            return Step(name, key, "failed", [str(failed.get("reason"))], None)
+        newest = place.newest()
+        return Step(name, key, "stale" if newest else "missing", why(newest, self._facts(self.graph[name], plain=True)), newest)
+
+    def go(self, until: str | None = None, forced: frozenset[str] = frozenset()) -> None:
+        """Make every artifact up to a stage; the forced ones anew, whatever is there."""
+        wanted = self.graph.upstream(until) if until else set(self.graph.order)
+        for name in self.graph.order:
+            if name in wanted:
+                self.make(name, force=name in forced)
+
+    def make(self, name: str, force: bool = False) -> None:
+        """Make one artifact if it is not there."""
+        step = self.step(name)
+        if step.state == "fresh" and step.manifest and not force:
+            self._done(name, step.manifest, fresh=True)
+            return
+        place, key = self.place(name), self.keys[name]
+        with place.alone(key, waiting=lambda: log.info("%s: another run is making this, waiting", name)):
+            other = place.manifest(key)
+            if other and not force:  # another run was faster
+                self._done(name, other, fresh=True)
+                return
+            self._compute(name, ["asked for"] if step.state == "fresh" else step.reasons)
+
+    def _done(self, name: str, manifest: dict[str, Any], fresh: bool) -> None:
+        self.seconds[name] = manifest["seconds"]
+        self.watcher.ends(name, manifest["seconds"], fresh)
+
+    def _compute(self, name: str, reasons: list[str]) -> None:
+        stage, place, key = self.graph[name], self.place(name), self.keys[name]
+        inputs = {argument: self.record(needed) for argument, needed in stage.inputs.items()}
+        if stage.external:
+            inputs["spec"] = self.externals[stage.external].value
+        self.watcher.starts(name, reasons)
+        log.info("%s: runs (%s)", name, "; ".join(reasons))
+        start = time.monotonic()
+        try:
+            record = stage.function()(self._context(name, key), getattr(self.config, stage.section), **inputs)
+        except Exception as error:
+            log.error("%s: failed", name, exc_info=not isinstance(error, UserError))
+            place.note_failure(key, str(error) or type(error).__name__)
+            raise
+        seconds = round(time.monotonic() - start, 3)
+        manifest = place.commit(key, {**self._facts(stage, plain=True), "seconds": seconds}, lambda folder: artifacts.save(record, folder))
+        place.prune(key)
+        self.records[name] = record
+        self.ran.append(name)
+        log.info("%s: done in %.1f s, %s", name, seconds, place.of(key))
+        self._done(name, manifest, fresh=False)
+
+    def _context(self, name: str, key: str) -> Context:
+        import numpy as np
+
+        rng = np.random.default_rng([self.config.seed, zlib.crc32(name.encode())])
+        return Context(rng, self.device, self.place(name).scratch(key), lambda done, total: self.watcher.tick(name, done, total), log)
+
+    def record(self, name: str) -> Any:
+        """The answer of a stage: from memory, from the store if it is as it was written, else made again."""
+        if name not in self.records:
+            self.make(name)
+        if name not in self.records:
+            place, key = self.place(name), self.keys[name]
+            damaged = place.damage(key)
+            if damaged is None:
+                self.records[name] = artifacts.load(self.graph[name].record_type(), place.of(key))
+            else:
+                log.warning("%s: %s is damaged and is made again", name, place.of(key) / damaged)
+                place.remove(key)
+                self.make(name)
+        return self.records[name]
+
+
+def capture_inputs(up: Any, down: Any, memo: Path, files_of: Callable[[Any], list[Path]]) -> dict[str, External]:
+    """Both captures as inputs of the graph: their contents count, not where they lie."""
+    from pipelines.keys import Fingerprints
+
+    prints = Fingerprints(memo)
+    out = {}
+    for spec in (up, down):
+        description = {k: v for k, v in asdict(spec).items() if k not in ("folder", "name")}
+        out[spec.half] = External(spec, prints.of(files_of(spec), Path(spec.folder), description))
+    return out

@@ -1,0 +1,122 @@
+"""The stages and their edges."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from registration.errors import UserError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step: what it reads, which parameters it obeys, what runs it, what it answers with."""
+
+    name: str
+    section: str
+    """Parameter section; nerf-up and nerf-down share one."""
+    run: str
+    """``module:function``, imported only when the stage runs."""
+    record: str
+    """``module:class`` of the answer."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Argument name -> stage."""
+    external: str | None = None
+    """Name of an input from outside the graph."""
+    version: int = 1
+    """Raised when the code changes what it answers: part of the key."""
+
+    def function(self) -> Callable[..., Any]:
+        """The function that runs the stage."""
+        return load_object(self.run)
+
+    def record_type(self) -> type:
+        """The class of its answer."""
+        return load_object(self.record)
+
+
+def load_object(path: str) -> Any:
+    """What ``module:name`` names."""
+    module, name = path.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class Graph:
+    """Stages in an order in which they can run."""
+
+    def __init__(self, stages: list[Stage]) -> None:
+        self.stages: dict[str, Stage] = {}
+        for stage in stages:
+            if stage.name in self.stages:
+                raise ValueError(f"two stages are called {stage.name}: each artifact has one owner")
+            self.stages[stage.name] = stage
+        for stage in stages:
+            for needed in stage.inputs.values():
+                if needed not in self.stages:
+                    raise ValueError(f"{stage.name} reads {needed}, which no stage makes")
+        self.order = self._sorted()
+
+    def _sorted(self) -> list[str]:
+        order: list[str] = []
+        while len(order) < len(self.stages):
+            ready = [s for s in self.stages.values() if s.name not in order and all(i in order for i in s.inputs.values())]
+            if not ready:
+                raise ValueError(f"the stages {', '.join(sorted(set(self.stages) - set(order)))} wait for each other")
+            order.append(ready[0].name)
+        return order
+
+    def __getitem__(self, name: str) -> Stage:
+        return self.stages[name]
+
+    def named(self, name: str) -> Stage:
+        """A stage by the name a user typed."""
+        if name not in self.stages:
+            raise UserError(f"no stage {name!r}", "regpipe", f"stages: {', '.join(self.order)}")
+        return self.stages[name]
+
+    def upstream(self, name: str) -> set[str]:
+        """A stage and all it needs."""
+        out, todo = set(), [name]
+        while todo:
+            current = todo.pop()
+            if current not in out:
+                out.add(current)
+                todo += self.stages[current].inputs.values()
+        return out
+
+    def downstream(self, name: str) -> set[str]:
+        """A stage and all that follow from it."""
+        return {other for other in self.stages if name in self.upstream(other)}
+
+
+HALVES = {"nerf_up": "nerf-up", "nerf_down": "nerf-down", "capture_up": "capture-up", "capture_down": "capture-down"}
+
+
+def stage(name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None) -> Stage:
+    """A stage of the default chain, run by ``pipelines.stages.<section>:run``."""
+    return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, version)
+
+
+DEFAULT = Graph(
+    [
+        stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
+        stage("capture-down", "capture", "registration.data.capture:Capture", {}, external="down"),
+        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}),
+        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}),
+        stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES),
+        stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}),
+        stage("verify", "verify", "registration.verify.record:Verdict", {"poses": "poses", "clouds": "clouds", **HALVES}),
+        stage("icp", "icp", "registration.verify.record:Registration", {"verify": "verify", "clouds": "clouds", **HALVES}),
+        stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
+        stage(
+            "labels", "labels", "registration.fuse.record:Labels",
+            {"icp": "icp", "fuse": "fuse", "capture_up": "capture-up", "capture_down": "capture-down"},
+        ),
+        stage(
+            "report", "report", "pipelines.report.record:Report",
+            {"verify": "verify", "icp": "icp", "fuse": "fuse", "labels": "labels", "clouds": "clouds", **HALVES},
+        ),
+    ]
+)  # fmt: skip

@@ -1,0 +1,21 @@
+"""fuse: one surface and one cloud of the whole object."""
+
+from __future__ import annotations
+
+from pipelines.stages.context import Context
+from registration.data.capture import Capture
+from registration.fuse.merge import fuse
+from registration.fuse.params import FuseParams
+from registration.fuse.record import Fused
+from registration.nerf.record import Clouds, NerfHalf
+from registration.sources.base import HalfModel
+from registration.verify.record import Registration
+
+
+def run(
+    ctx: Context, params: FuseParams, icp: Registration, clouds: Clouds, nerf_up: NerfHalf, nerf_down: NerfHalf,
+    capture_up: Capture, capture_down: Capture,
+) -> Fused:  # fmt: skip
+    """Merge both fields in the up frame."""
+    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    return fuse(up, down, icp.T_up_from_down, params, ctx.rng)

@@ -1,0 +1,16 @@
+"""labels: a 6D pose of the model for every image of both captures."""
+
+from __future__ import annotations
+
+from pipelines.stages.context import Context
+from registration.data.capture import Capture
+from registration.fuse.labels import labels_of
+from registration.fuse.params import LabelsParams
+from registration.fuse.record import Fused, Labels
+from registration.verify.record import Registration
+
+
+def run(ctx: Context, params: LabelsParams, icp: Registration, fuse: Fused, capture_up: Capture, capture_down: Capture) -> Labels:
+    """BOP label files."""
+    objid = capture_up.notes.get("objid") or 1
+    return labels_of(capture_up, capture_down, icp.T_up_from_down, fuse, int(objid))

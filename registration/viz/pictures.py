@@ -1,0 +1,112 @@
+"""Pictures as arrays, drawn without a display."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registration.data.capture import Capture
+from registration.geometry.camera import Cameras
+from registration.geometry.mesh import TriMesh
+from registration.geometry.rays import Caster, depth_image
+from registration.geometry.rigid import Array, Rigid
+
+Picture = NDArray[np.uint8]  # (h, w, 3)
+UP, DOWN = (38, 139, 210), (230, 126, 34)
+"""Blue and orange: told apart by every kind of eye."""
+PAPER = 250
+
+
+def png(picture: Picture) -> bytes:
+    """PNG file of a picture."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def data_uri(picture: Picture, quality: int = 82) -> str:
+    """A picture to be put into a page."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "WEBP", quality=quality)
+    return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def orbit(mesh_or_points: Array, azimuth_deg: float, elevation_deg: float, size: int) -> Cameras:
+    """One camera that looks at the whole of something from a direction; z is up."""
+    low, high = mesh_or_points.min(0), mesh_or_points.max(0)
+    middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
+    a, e = np.radians([azimuth_deg, elevation_deg])
+    away = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+    right = np.array([-np.sin(a), np.cos(a), 0])
+    R = np.stack([right, -np.cross(away, right), -away])
+    t = -R @ (middle + 6 * radius * away)
+    f = 0.5 * size * 5.6 * 1.06
+    K = np.array([[f, 0, (size - 1) / 2], [0, f, (size - 1) / 2], [0, 0, 1]])
+    return Cameras(K[None], R[None], t[None], size, size)
+
+
+def shaded(mesh: TriMesh, colours: NDArray | None, azimuth_deg: float, elevation_deg: float, size: int) -> Picture:
+    """A mesh on paper, lit from the viewer's upper left, smoothed at the edges."""
+    scale = 2
+    cameras = orbit(mesh.vertices, azimuth_deg, elevation_deg, size * scale)
+    _, face = depth_image(Caster(mesh.vertices, mesh.faces), cameras, 0)
+    seen = face >= 0
+    corners = mesh.faces[face[seen]]
+    normals = mesh.vertex_normals()[corners].mean(1) @ cameras.R[0].T
+    lamp = np.array([-0.4, -0.6, -0.7]) / np.linalg.norm([0.4, 0.6, 0.7])
+    light = 0.35 + 0.65 * np.clip((normals * lamp).sum(1), 0, 1)
+    tint = np.full((len(corners), 3), 175.0) if colours is None else colours[corners].mean(1)
+    image = np.full((size * scale, size * scale, 3), float(PAPER))
+    image[seen] = np.clip(tint * light[:, None], 0, 255)
+    return image.reshape(size, scale, size, scale, 3).mean((1, 3)).astype(np.uint8)
+
+
+def scattered(clouds: list[tuple[Array, Array, tuple[int, int, int]]], azimuth_deg: float, elevation_deg: float, size: int) -> Picture:
+    """Clouds (points, normals, colour) on paper, near points over far ones."""
+    points = np.concatenate([c[0] for c in clouds])
+    normals = np.concatenate([c[1] for c in clouds])
+    tint = np.concatenate([np.tile(np.array(c[2], float), (len(c[0]), 1)) for c in clouds])
+    cameras = orbit(points, azimuth_deg, elevation_deg, size)
+    uv, z = cameras.project(0, points)
+    facing = (normals @ cameras.R[0].T)[:, 2] < 0.2
+    light = 0.6 + 0.4 * np.clip(-(normals @ cameras.R[0].T)[:, 2], 0, 1)
+    image = np.full((size, size, 3), PAPER, np.uint8)
+    order = np.argsort(-z)
+    order = order[facing[order]]
+    xy = np.rint(uv[order]).astype(int)
+    value = (tint[order] * light[order, None]).astype(np.uint8)
+    for dx in (0, 1):
+        for dy in (0, 1):
+            x, y = np.clip(xy[:, 0] + dx, 0, size - 1), np.clip(xy[:, 1] + dy, 0, size - 1)
+            image[y, x] = value
+    return image
+
+
+def outlined(capture: Capture, i: int, caster: Caster, T_capture_from_model: Rigid, colour: tuple[int, int, int]) -> Picture:
+    """One image with the model's outline drawn into it."""
+    import cv2
+
+    depth, _ = depth_image(caster, capture.cameras.moved(T_capture_from_model), i)
+    scale = max(1, round(220 / max(capture.mask.shape[1:])))
+    image = cv2.resize(capture.rgb[i], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    seen = cv2.resize(np.isfinite(depth).astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+    lines, _ = cv2.findContours(seen, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(image.copy(), lines, -1, colour, 1, cv2.LINE_AA), np.uint8)
+
+
+def sheet(pictures: list[Picture], columns: int, gap: int = 4) -> Picture:
+    """Pictures of one size in rows."""
+    h, w = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    out = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, 3), PAPER, np.uint8)
+    for n, picture in enumerate(pictures):
+        y, x = divmod(n, columns)
+        out[y * (h + gap) : y * (h + gap) + h, x * (w + gap) : x * (w + gap) + w] = picture
+    return out
