@@ -1,1 +1,1 @@
-
+"""The `regpipe` command: parse, call, print, exit status."""

@@ -1,0 +1,8 @@
+"""regpipe bench."""
+import click
+
+
+@click.command()
+def bench() -> int:
+    """Later."""
+    return 0

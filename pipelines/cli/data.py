@@ -1,0 +1,8 @@
+"""regpipe data."""
+import click
+
+
+@click.command()
+def data() -> int:
+    """Later."""
+    return 0

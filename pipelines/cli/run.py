@@ -1,0 +1,156 @@
+"""regpipe run, regpipe stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.cli.main import Exit
+from pipelines.cli.seed_flags import modern, seed_flags
+from pipelines.cli.setup import Request, objects_of, open_run
+from registration.errors import UserError
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of run and stage."""
+    options = [
+        click.option("--dataset", help="Name of the data set under --bop-root."),
+        click.option("--objid", type=int, multiple=True, help="Object, repeatable."),
+        click.option("--all", "everything", is_flag=True, help="Every object of the data set."),
+        click.option("--up", type=click.Path(path_type=Path), help="Capture folder, instead of --dataset."),
+        click.option("--down", type=click.Path(path_type=Path), help="The other capture folder."),
+        click.option("--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True, help="Where data sets lie."),
+        click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results go."),
+        click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts go.  [default: OUT/.store]"),
+        click.option("--preset", type=click.Choice(["quick", "standard", "best"]), default="standard", show_default=True, help="How much work."),
+        click.option("--set", "sets", multiple=True, metavar="STAGE.PARAM=VALUE", help="One parameter, repeatable."),
+        click.option("--config", type=click.Path(path_type=Path), help="TOML file of parameters."),
+        click.option("--seed", type=click.IntRange(0), help="Of all chance.  [default: 0]"),
+        click.option("--skip-bad", type=click.IntRange(0), help="Broken frames to tolerate in each capture."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        click.option("--verbose", "-v", is_flag=True, help="Say more."),
+        click.option("--quiet", "-q", is_flag=True, help="Only the verdict."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def forced_from(graph: Any, start: str | None) -> frozenset[str]:
+    """The stages --from makes anew."""
+    return frozenset(graph.downstream(start)) if start else frozenset()
+
+
+@click.command()
+@common
+@click.option("--from", "start", metavar="STAGE", help="Make this stage and all that follow anew.")
+@click.option("--until", metavar="STAGE", help="Stop after this stage.")
+@click.option("--force", is_flag=True, help="Make everything anew.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Objects at a time, each in a process.")
+def run(start: str | None, until: str | None, force: bool, jobs: int, **options: Any) -> int:
+    """Register two captures of an object.
+
+    Writes OUT/DATASET/obj_NNNNNN/: result.json, model.ply, cloud.ply, labels/, report/. Exit status 0: accepted; 3: done but
+    not accepted; 2: the request or the input is wrong; 1: anything else.
+    """
+    from pipelines.graph import DEFAULT
+
+    request = Request(**options)
+    for name in (start, until):
+        if name:
+            DEFAULT.named(name)
+    forced = frozenset(DEFAULT.order) if force else forced_from(DEFAULT, start)
+    wanted = objects_of(request)
+    if jobs > 1 and len(wanted) > 1:
+        return in_parallel(request, wanted, until, forced, jobs)
+    return worst([one(request, objid, until, forced) for objid in wanted])
+
+
+def worst(statuses: list[int]) -> int:
+    """One exit status for many objects."""
+    order = [Exit.FAILED, Exit.WRONG_REQUEST, Exit.NOT_ACCEPTED, Exit.ACCEPTED]
+    return next((int(s) for s in order if s in statuses), 0)
+
+
+def one(request: Request, objid: int | None, until: str | None, forced: frozenset[str]) -> int:
+    """One object, from captures to results; with many objects a broken one does not stop the others."""
+    from pipelines.cli.console import LOG, Screen, explain_crash, open_log, summary
+    from pipelines.cli.main import complain
+    from pipelines.publish import publish
+
+    name = request.name(objid)
+    open_log(request.out / "logs", name, request.verbose, request.quiet)
+    LOG.info("regpipe run %s %s", name, request)
+    try:
+        with Screen(name, request.quiet, request.verbose) as screen:
+            run = open_run(request, objid, screen)
+            run.go(until, forced)
+            if until and until != run.graph.order[-1]:
+                return Exit.ACCEPTED
+            result = publish(run, request.folder(objid), objid or 1)
+        summary(screen.console, name, result, request.folder(objid), request.quiet)
+        return Exit.ACCEPTED if result["accepted"] else Exit.NOT_ACCEPTED
+    except UserError as error:
+        LOG.error("%s", error) if request.quiet else LOG.debug("%s", error)
+        complain(f"{name}: {error}")
+        return Exit.WRONG_REQUEST
+    except Exception as error:
+        explain_crash(error)
+        return Exit.FAILED
+
+
+def in_parallel(request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], jobs: int) -> int:
+    """Several objects at a time, each in a process of its own, with its share of the threads."""
+    import os
+    from concurrent.futures import ProcessPoolExecutor
+    from dataclasses import replace
+    from multiprocessing import get_context
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    quiet = replace(request, quiet=True)
+    with ProcessPoolExecutor(min(jobs, len(wanted)), mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(one, quiet, objid, until, forced) for objid in wanted]
+        return worst([t.result() for t in tasks])
+
+
+@click.command()
+@click.argument("name")
+@common
+@click.option("--force", is_flag=True, help="Make it anew even if it is fresh.")
+@seed_flags
+def stage(name: str, force: bool, half: str | None, viz: bool, cont: bool, image: int | None, bestimage: int | None, **options: Any) -> int:
+    """Run one stage NAME; its inputs come from the cache, or are made if they are missing.
+
+    \b
+    Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse labels report
+    """  # noqa: D400
+    from pipelines.graph import DEFAULT
+
+    name = DEFAULT.named(modern(name, half)).name
+    if image is not None or bestimage is not None:
+        flag = "--id" if image is not None else "--bestimage"
+        raise UserError(f"{flag} needs a source that guesses from single images", f"stage {name}", "the source shape looks at all images at once; leave the option out")
+    request = Request(**options)
+    return worst([one_stage(request, objid, name, force, viz, cont) for objid in objects_of(request)])
+
+
+def one_stage(request: Request, objid: int | None, name: str, force: bool, viz: bool, cont: bool) -> int:
+    """One stage of one object."""
+    import shutil
+
+    from pipelines.cli.console import Screen, open_log
+
+    open_log(request.out / "logs", request.name(objid), request.verbose, request.quiet)
+    with Screen(request.name(objid), request.quiet, request.verbose) as screen:
+        run = open_run(request, objid, screen)
+        if not cont:
+            shutil.rmtree(run.place(name).scratch(run.keys[name]))
+        run.go(name, frozenset([name]) if force else frozenset())
+        if viz:
+            from pipelines.cli.show import picture_of
+
+            screen.say(f"  picture: {picture_of(run, name, request.folder(objid))}")
+    return Exit.ACCEPTED

@@ -1,0 +1,103 @@
+"""From options to a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registration.errors import UserError
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    dataset: str | None
+    objid: tuple[int, ...]
+    everything: bool
+    up: Path | None
+    down: Path | None
+    bop_root: Path
+    out: Path
+    store: Path | None
+    preset: str
+    sets: tuple[str, ...]
+    config: Path | None
+    seed: int | None
+    skip_bad: int | None
+    device: str
+    verbose: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        pair = (self.up is not None) + (self.down is not None)
+        if pair == 1:
+            raise UserError("one capture is not enough", "--down" if self.up else "--up", "name both: --up DIR --down DIR")
+        if pair and (self.dataset or self.objid or self.everything):
+            raise UserError("two ways to name the captures", "--up and --dataset", "use --up DIR --down DIR, or --dataset D --objid N")
+        if not pair and not self.dataset:
+            raise UserError("nothing to register", "regpipe run", "name it: --dataset D --objid N (or --all), or --up DIR --down DIR")
+
+    def name(self, objid: int | None) -> str:
+        """The object's name in the store and on the screen."""
+        if self.dataset:
+            return f"{self.dataset}/obj_{objid:06d}"
+        assert self.up and self.down
+        return f"{self.up.name}+{self.down.name}"
+
+    def folder(self, objid: int | None) -> Path:
+        """Where its results go."""
+        return self.out / self.name(objid) if self.dataset else self.out
+
+    def configuration(self) -> Any:
+        """All parameters."""
+        from pipelines.presets import configure
+
+        sets = list(self.sets) + ([f"capture.skip_bad={self.skip_bad}"] if self.skip_bad is not None else [])
+        return configure(self.preset, self.config, sets, self.seed)
+
+
+def objects_of(request: Request) -> list[int | None]:
+    """The objects that are meant; everything is checked before the first one starts."""
+    request.configuration()
+    if not request.dataset:
+        return [None]
+    if not request.objid and not request.everything:
+        raise UserError("which object?", f"--dataset {request.dataset}", "add --objid N, or --all")
+    from registration.data.kinds import find_pair, list_objects
+
+    if request.dataset == "mini":
+        make_mini(request)
+    objects = list_objects(request.bop_root, request.dataset) if request.everything else list(dict.fromkeys(request.objid))
+    for objid in objects:
+        find_pair(request.bop_root, request.dataset, objid)
+    if not objects:
+        raise UserError("no objects", request.bop_root / request.dataset, "the data set is empty")
+    return list(objects)
+
+
+def make_mini(request: Request) -> None:
+    """The bundled data set is made on first use."""
+    from pipelines.cli.bars import bar
+    from registration.data.synthetic import ensure_mini
+
+    with bar("making the data set mini", request.quiet) as tick:
+        ensure_mini(request.bop_root, tick)
+
+
+def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
+    """The object's chain, ready to go."""
+    from pipelines.execute import Run, capture_inputs
+    from pipelines.graph import DEFAULT
+    from pipelines.store import Store
+    from registration.data.kinds import files_of, find_pair, pair_of
+
+    root = request.store or request.out / ".store"
+    if request.dataset:
+        up, down = find_pair(request.bop_root, request.dataset, objid or 0)
+    else:
+        assert request.up and request.down
+        up, down = pair_of(request.up, request.down)
+    externals = capture_inputs(up, down, root / "fingerprints.json", files_of)
+    return Run(DEFAULT, Store(root), request.name(objid), request.configuration(), externals, watcher, request.device)

@@ -1,0 +1,8 @@
+"""regpipe source."""
+import click
+
+
+@click.command()
+def source() -> int:
+    """Later."""
+    return 0

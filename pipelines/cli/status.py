@@ -1,0 +1,8 @@
+"""regpipe status."""
+import click
+
+
+@click.command()
+def status() -> int:
+    """Later."""
+    return 0
