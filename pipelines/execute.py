@@ -123,6 +123,8 @@ class Run:
             self._compute(name, ["asked for"] if step.state == "fresh" else step.reasons)
 
     def _done(self, name: str, manifest: dict[str, Any], fresh: bool) -> None:
+        if fresh and name in self.seconds:
+            return
         self.seconds[name] = manifest["seconds"]
         self.watcher.ends(name, manifest["seconds"], fresh)
 
@@ -156,7 +158,7 @@ class Run:
 
     def record(self, name: str) -> Any:
         """The answer of a stage: from memory, from the store if it is as it was written, else made again."""
-        if name not in self.records:
+        if name not in self.records and not self.place(name).manifest(self.keys[name]):
             self.make(name)
         if name not in self.records:
             place, key = self.place(name), self.keys[name]

@@ -1,1 +1,1 @@
-
+"""What `regpipe bench` runs."""

@@ -1,0 +1,54 @@
+"""How good registrations are, by ground truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.publish import read_result
+from registration.errors import UserError
+from registration.geometry.distance import chamfer_parts
+from registration.geometry.mesh import TriMesh
+from registration.geometry.rigid import Array, Rigid
+
+POINTS = 20_000
+
+
+def surface(file: Path) -> Array:  # (n, 3)
+    """Even points on a mesh file, always the same ones."""
+    import trimesh
+
+    mesh: Any = trimesh.load(file, process=False)
+    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)).sample(POINTS, np.random.default_rng(0))[0]
+
+
+def score_one(run: Path, truth: Path) -> dict[str, Any]:
+    """One object's row; distances as shares of the diameter."""
+    facts, result = json.loads(truth.read_text()), read_result(run / truth.stem)
+    row: dict[str, Any] = {"object": truth.stem}
+    if result is None:
+        return row
+    G, T = Rigid.from_matrix(facts["T_up_from_down"]), Rigid.from_matrix(result["T_up_from_down"])
+    d = float(facts["diameter"])
+    row |= {"accepted": result["accepted"], "confidence": result["confidence"], "degrees": T.angle_deg(G), "seconds": float(sum(result["stages"].values()))}
+    true = surface(truth.with_suffix(".ply"))
+    a, b = chamfer_parts(T.apply(G.inverse().apply(true)), true)
+    h95 = float(max(np.quantile(a, 0.95), np.quantile(b, 0.95))) / d
+    row |= {"mean": float(a.mean()) / d, "h95": h95}
+    row["right"] = bool(h95 < 0.02 and (row["degrees"] < 5 or not facts.get("textured")))
+    row["loose"] = bool(row["mean"] < 0.1)
+    if (run / truth.stem / "model.ply").exists():
+        c, e = chamfer_parts(surface(run / truth.stem / "model.ply"), true)
+        row |= {"chamfer": float(c.mean() + e.mean()) / 2 / d, "complete": float((e < 0.02 * d).mean())}
+    return row
+
+
+def score_all(runs: Path, truth: Path) -> list[dict[str, Any]]:
+    """A row per object that has a truth."""
+    files = sorted(truth.glob("obj_*.json")) if truth.is_dir() else []
+    if not files:
+        raise UserError("no truth", truth, "expected obj_NNNNNN.json and .ply")
+    return [score_one(runs, file) for file in files]
