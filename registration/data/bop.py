@@ -2,141 +2,155 @@
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from registration.data.bop_entries import Entry, read_entries
 from registration.data.capture import Capture
-from registration.data.crop import RawFrame, crop, crop_size, tidy_mask
-from registration.data.images import BadFrame, read_colour, read_depth, read_mask
+from registration.data.crop import (
+    Window,
+    box_of,
+    crop_size,
+    cut_colour,
+    cut_depth,
+    cut_inside,
+    cut_intrinsics,
+    cut_mask,
+    tidy_mask,
+    window_around,
+)
+from registration.data.fit import misfits
+from registration.data.images import BadFrame, Size, in_parallel, read_colour, read_depth, read_mask, size_of
 from registration.data.params import CaptureParams
 from registration.errors import UserError
-from registration.geometry.rigid import Array, Rigid
+from registration.geometry.rigid import Array
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".tif", ".tiff")
+COLOUR, MASK, DEPTH = ("rgb", "gray"), ("mask_visib", "mask"), ("depth",)
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+
+def image_folder(folder: Path, names: tuple[str, ...]) -> Path:
+    """The first of these folders that is there; the first name if none is."""
+    return next((folder / name for name in names if (folder / name).is_dir()), folder / names[0])
+
+
+def images_in(folder: Path) -> dict[tuple[int, ...], Path]:
+    """Image files by the numbers they are named by: ``000012_000000.png`` is (12, 0)."""
+    out: dict[tuple[int, ...], Path] = {}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+        parts = file.stem.split("_")
+        if file.suffix.lower() in SUFFIXES and all(p.isascii() and p.isdigit() for p in parts):
+            out.setdefault(tuple(map(int, parts)), file)
+    return out
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
-    """What the JSON files say of one image."""
+class Folder:
+    """A capture's folder and the images in it."""
 
-    id: int
-    instance: int
-    """Place in scene_gt's list: the second number of a mask's name."""
-    K: Array  # (3, 3)
-    R: Array  # (3, 3)
-    t: Array  # (3,)
-    depth_scale: float
+    path: Path
+    colour: dict[tuple[int, ...], Path]
+    masks: dict[tuple[int, ...], Path]
+    depth: dict[tuple[int, ...], Path]
+
+    @classmethod
+    def of(cls, path: Path) -> Folder:
+        """What is there; colour images and masks must be."""
+        if not path.is_dir():
+            mend = "a capture is a folder with rgb/, mask_visib/, scene_gt.json and scene_camera.json"
+            raise UserError("no such folder", path, mend)
+        found = [images_in(image_folder(path, names)) for names in (COLOUR, MASK, DEPTH)]
+        if not found[0]:
+            raise UserError(
+                "no colour images", image_folder(path, COLOUR), "expected rgb/000000.png or .jpg and on"
+            )
+        if not found[1]:
+            raise UserError(
+                "no masks", image_folder(path, MASK), "expected mask_visib/000000_000000.png and on"
+            )
+        return cls(path, *found)
+
+    def colour_of(self, entry: Entry) -> Path:
+        """The colour image, or where it should be."""
+        return self.colour.get((entry.id,), image_folder(self.path, COLOUR) / f"{entry.id:06d}.png")
+
+    def mask_of(self, entry: Entry) -> Path:
+        """The mask, or where it should be."""
+        name = f"{entry.id:06d}_{entry.instance:06d}.png"
+        return self.masks.get((entry.id, entry.instance), image_folder(self.path, MASK) / name)
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object, or a line that says what is wrong with the file."""
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image of which all but the colours has been looked at."""
+
+    entry: Entry
+    size: Size
+    mask: NDArray[np.bool_]  # (h, w) packed into its box
+    box: tuple[int, int, int, int]
+    centre: Array  # (2,) of the mask, pixels
+    diagonal: float  # of the mask's box, pixels
+
+    @property
+    def id(self) -> int:
+        """The image's."""
+        return self.entry.id
+
+    def whole_mask(self) -> NDArray[np.bool_]:  # (h, w)
+        """The mask in the whole image."""
+        out = np.zeros(self.size[::-1], bool)
+        out[self.box[1] : self.box[3], self.box[0] : self.box[2]] = self.mask
+        return out
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the mask touches the image's border."""
+        x0, y0, x1, y1 = self.box
+        return x0 == 0 or y0 == 0 or x1 == self.size[0] or y1 == self.size[1]
+
+
+def look(folder: Folder, entry: Entry) -> Frame:
+    """Size and mask of one image; specks and pinholes of the mask are mended."""
     try:
-        body = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError("a file is missing", file, "a BOP folder has scene_camera.json and scene_gt.json") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise UserError("not readable as JSON", file, str(error)) from error
-    if not isinstance(body, dict):
-        raise UserError("not a JSON object", file, "expected image ids as keys")
-    return body
+        width, height = size = size_of(folder.colour_of(entry))
+        cx, cy = entry.K[0, 2], entry.K[1, 2]
+        if not (-width < cx < 2 * width and -height < cy < 2 * height):
+            reason = f"the principal point ({cx:g}, {cy:g}) is far outside the {width} x {height} image"
+            raise BadFrame(folder.path / "scene_camera.json", reason)
+        mask = tidy_mask(read_mask(folder.mask_of(entry), size))
+    except BadFrame as fault:
+        raise fault.of(entry.id) from fault
+    x0, y0, x1, y1 = box = box_of(mask)
+    part = mask[y0:y1, x0:x1].copy()
+    ys, xs = np.nonzero(part)
+    centre = np.array([x0 + xs.mean(), y0 + ys.mean()])
+    return Frame(entry, size, part, box, centre, float(np.hypot(x1 - x0, y1 - y0)))
 
 
-def numbers(entry: dict[str, Any], key: str, count: int, file: Path, where: str) -> Array:
-    """So many finite numbers under a key."""
-    if key not in entry:
-        raise BadFrame(file, f"{where} has no {key}")
+def crop(folder: Folder, frame: Frame, window: Window) -> dict[str, NDArray]:
+    """The window of one image: rgb, mask, inside, K, and depth if the folder has any."""
+    file = folder.colour_of(frame.entry)
     try:
-        values = np.asarray(entry[key], float).ravel()
-    except (TypeError, ValueError) as error:
-        raise BadFrame(file, f"{where}: {key} holds something that is not a number") from error
-    if values.shape != (count,):
-        raise BadFrame(file, f"{where}: {key} has {values.size} numbers, expected {count}")
-    if not np.isfinite(values).all():
-        raise BadFrame(file, f"{where}: {key} holds NaN or infinity")
-    return values
-
-
-def intrinsics(entry: dict[str, Any], file: Path, where: str) -> Array:  # (3, 3)
-    """A pinhole matrix that can be one."""
-    K = numbers(entry, "cam_K", 9, file, where).reshape(3, 3)
-    if K[0, 0] <= 0 or K[1, 1] <= 0:
-        raise BadFrame(file, f"{where}: cam_K has a focal length that is not positive")
-    if not np.allclose(K[2], (0, 0, 1)) or abs(K[1, 0]) > 1e-6 or abs(K[0, 1]) > 0.1 * K[0, 0] or not 0.5 < K[0, 0] / K[1, 1] < 2:
-        raise BadFrame(file, f"{where}: cam_K is not a pinhole matrix (fx s cx 0 fy cy 0 0 1)")
-    return K
-
-
-def read_entry(key: str, gt: Any, camera: Any, objid: int | None, files: tuple[Path, Path]) -> Entry:
-    """One image's pose and intrinsics, checked."""
-    gt_file, camera_file = files
-    where = f"image {key}"
-    if not isinstance(camera, dict):
-        raise BadFrame(camera_file, f"{where} is missing" if camera is None else f"{where} is not an object")
-    if not isinstance(gt, list) or not all(isinstance(g, dict) for g in gt):
-        raise BadFrame(gt_file, f"{where} is not a list of objects")
-    chosen = [n for n, g in enumerate(gt) if objid is None or g.get("obj_id", objid) == objid]
-    if not chosen:
-        raise BadFrame(gt_file, f"{where} does not show object {objid}")
-    pose = gt[chosen[0]]
-    R = numbers(pose, "cam_R_m2c", 9, gt_file, where).reshape(3, 3)
-    t = numbers(pose, "cam_t_m2c", 3, gt_file, where)
-    try:
-        Rigid(R, t)
-    except ValueError as error:
-        raise BadFrame(gt_file, f"{where}: the pose is {error}") from error
-    if t[2] <= 0:
-        raise BadFrame(gt_file, f"{where}: the object is behind the camera (cam_t_m2c z = {t[2]:g})")
-    u, _, vt = np.linalg.svd(R)
-    scale = camera.get("depth_scale", 1.0)
-    if not isinstance(scale, int | float) or not np.isfinite(scale) or scale <= 0:
-        raise BadFrame(camera_file, f"{where}: depth_scale is not a positive number")
-    return Entry(int(key), chosen[0], intrinsics(camera, camera_file, where), u @ vt, t, float(scale))
-
-
-def image_file(folder: Path, kinds: tuple[str, ...], stem: str) -> Path:
-    """The file of this stem in the first folder that has it; the expected name if there is none."""
-    for kind in kinds:
-        for suffix in SUFFIXES:
-            file = folder / kind / (stem + suffix)
-            if file.exists():
-                return file
-    return folder / kinds[0] / (stem + ".png")
-
-
-def read_frame(folder: Path, entry: Entry) -> RawFrame:
-    """The images that belong to one entry."""
-    stem = f"{entry.id:06d}"
-    file = image_file(folder, ("rgb", "gray"), stem)
-    rgb = read_colour(file)
-    mask_file = image_file(folder, ("mask_visib", "mask"), f"{stem}_{entry.instance:06d}")
-    mask = tidy_mask(read_mask(mask_file, rgb.shape[:2]))
-    depth_file = image_file(folder, ("depth",), stem)
-    depth = read_depth(depth_file, rgb.shape[:2], entry.depth_scale) if depth_file.exists() else None
-    cx, cy = entry.K[0, 2], entry.K[1, 2]
-    h, w = mask.shape
-    if not (-w < cx < 2 * w and -h < cy < 2 * h):
-        raise BadFrame(folder / "scene_camera.json", f"image {entry.id}: the principal point ({cx:g}, {cy:g}) is far outside the {w} x {h} image")
-    return RawFrame(entry.id, str(file.relative_to(folder)), rgb, mask, depth, entry.K, entry.R, entry.t)
-
-
-def read_entries(folder: Path, objid: int | None) -> tuple[list[Entry], list[BadFrame]]:
-    """Every image both JSON files know, and what is wrong with the others."""
-    files = folder / "scene_gt.json", folder / "scene_camera.json"
-    gt, camera = read_json(files[0]), read_json(files[1])
-    entries, bad = [], []
-    for key in sorted(gt, key=lambda k: int(k) if str(k).isdigit() else -1):
-        try:
-            if not str(key).isdigit():
-                raise BadFrame(files[0], f"the key {key!r} is not an image id")
-            entries.append(read_entry(key, gt[key], camera.get(key), objid, files))
-        except BadFrame as fault:
-            bad.append(fault)
-    return entries, bad
+        rgb = read_colour(file)
+        out = {
+            "rgb": cut_colour(rgb, window),
+            "mask": cut_mask(frame.whole_mask(), window),
+            "inside": cut_inside(rgb.shape, window),
+            "K": cut_intrinsics(frame.entry.K, window),
+        }
+        if folder.depth:
+            out["depth"] = np.zeros(out["mask"].shape, np.float32)
+            if (frame.id,) in folder.depth:
+                depth = read_depth(folder.depth[(frame.id,)], frame.size, frame.entry.depth_scale)
+                out["depth"] = cut_depth(depth, window)
+    except BadFrame as fault:
+        raise fault.of(frame.id) from fault
+    return out
 
 
 def spread(entries: list[Entry], most: int) -> list[Entry]:
@@ -144,88 +158,117 @@ def spread(entries: list[Entry], most: int) -> list[Entry]:
     if len(entries) <= most:
         return entries
     eye = np.array([-(e.R.T @ e.t) for e in entries])
-    eye /= np.linalg.norm(eye, axis=1, keepdims=True)
+    eye /= np.linalg.norm(eye, axis=1, keepdims=True) + 1e-12
     chosen, nearest = [0], eye @ eye[0]
     while len(chosen) < most:
+        nearest[chosen[-1]] = np.inf
         chosen.append(int(np.argmin(nearest)))
         nearest = np.maximum(nearest, eye @ eye[chosen[-1]])
     return [entries[i] for i in sorted(chosen)]
 
 
-def misfits(frames: list[RawFrame], folder: Path) -> list[tuple[RawFrame, BadFrame]]:
-    """Frames whose intrinsics or pose cannot belong to their mask, seen beside all the others."""
-    focal = np.median([f.K[0, 0] for f in frames])
-    A, b, lines = np.zeros((3, 3)), np.zeros(3), []
-    for f in frames:
-        ys, xs = np.nonzero(f.mask)
-        centre, size = np.array([xs.mean(), ys.mean()]), float(np.hypot(np.ptp(xs) + 1, np.ptp(ys) + 1))
-        d = f.R.T @ np.linalg.solve(f.K, np.append(centre, 1))
-        P = np.eye(3) - np.outer(d, d) / (d @ d)
-        A, b = A + P, b + P @ (-f.R.T @ f.t)
-        lines.append((centre, size))
-    middle = np.linalg.lstsq(A, b, rcond=None)[0]
-    out = []
-    for f, (centre, size) in zip(frames, lines, strict=True):
-        q = f.K @ (f.R @ middle + f.t)
-        if not 1 / 3 < f.K[0, 0] / focal < 3:
-            out.append((f, BadFrame(folder / "scene_camera.json", f"image {f.id}: wrong intrinsics, focal length {f.K[0, 0]:g} where the others have {focal:g}")))
-        elif q[2] <= 0 or np.linalg.norm(q[:2] / q[2] - centre) > size:
-            out.append((f, BadFrame(folder / "scene_gt.json", f"image {f.id}: pose or intrinsics do not fit the mask, judged by the other images")))
-    return out
+def of_usual_size(frames: list[Frame], folder: Folder) -> tuple[list[Frame], list[BadFrame]]:
+    """The images of the size that most have, and what is wrong with the others."""
+    if not frames:
+        return [], []
+    sizes = [f.size for f in frames]
+    usual = max(sizes, key=sizes.count)
+    bad = [
+        BadFrame(
+            folder.colour_of(f.entry),
+            f"the image is {f.size[0]} x {f.size[1]}, the others {usual[0]} x {usual[1]}",
+            f.id,
+        )
+        for f in frames
+        if f.size != usual
+    ]
+    return [f for f in frames if f.size == usual], bad
 
 
-def read_scene(folder: Path, name: str, objid: int | None, params: CaptureParams, keep: Any = None) -> Capture:
-    """A folder with scene_gt.json and scene_camera.json; ``keep(entry)`` chooses the images of one half."""
-    if not folder.is_dir():
-        raise UserError("no such folder", folder, "give a capture folder that holds rgb/, mask_visib/, scene_gt.json and scene_camera.json")
-    entries, bad = read_entries(folder, objid)
-    entries = spread([e for e in entries if keep is None or keep(e)], params.max_views)
-
-    def attempt(entry: Entry) -> RawFrame | BadFrame:
-        try:
-            return read_frame(folder, entry)
-        except BadFrame as fault:
-            return fault
-
-    with ThreadPoolExecutor(4) as pool:
-        read = list(pool.map(attempt, entries))
-    frames = [f for f in read if isinstance(f, RawFrame)]
-    bad += [f for f in read if isinstance(f, BadFrame)]
-    if frames:
-        sizes, counts = np.unique([f.mask.shape for f in frames], axis=0, return_counts=True)
-        usual = tuple(sizes[counts.argmax()])
-        bad += [BadFrame(folder / f.file, f"the image is {f.mask.shape[::-1]}, the others {usual[::-1]}") for f in frames if f.mask.shape != usual]
-        frames = [f for f in frames if f.mask.shape == usual]
-        wrong = misfits(frames, folder)
-        bad += [fault for _, fault in wrong]
-        frames = [f for f in frames if all(f is not w for w, _ in wrong)]
-    refuse(folder, frames, bad, params)
-    capture = assemble(name, frames, bad, params)
-    scales = {e.depth_scale for e in entries}
-    return replace(capture, notes={**capture.notes, "objid": objid, "depth_scale": scales.pop() if len(scales) == 1 else 1.0})
+def order(fault: BadFrame) -> tuple[bool, int]:
+    """By image; those that belong to none come last."""
+    return fault.id is None, fault.id or 0
 
 
-def refuse(folder: Path, frames: list[RawFrame], bad: list[BadFrame], params: CaptureParams) -> None:
+def refuse(folder: Path, usable: int, bad: list[BadFrame], params: CaptureParams) -> None:
     """Stop if too much of the capture is broken."""
+    least = max(1, params.min_views)
     if len(bad) > params.skip_bad:
-        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise UserError(bad[0].reason + more, bad[0].file, f"mend it, or pass --skip-bad {len(bad)} to go on without")
-    if len(frames) < params.min_views:
-        raise UserError(f"only {len(frames)} usable images", folder, f"at least {params.min_views} are needed")
+        first = min(bad, key=order)
+        image = "" if first.id is None else f"image {first.id}: "
+        more = f", and {len(bad) - 1} more bad images" if len(bad) > 1 else ""
+        enough = usable >= least
+        skip = f", or go on without: --skip-bad {len(bad)}" if enough else f"; {least} good images are needed"
+        raise UserError(image + first.reason + more, first.file, f"mend {'them' if more else 'it'}{skip}")
+    if usable < least:
+        raise UserError(f"only {usable} usable images", folder, f"at least {least} are needed")
 
 
-def assemble(name: str, frames: list[RawFrame], bad: list[BadFrame], params: CaptureParams) -> Capture:
+def split(results: list[Any]) -> tuple[list[Any], list[BadFrame]]:
+    """What succeeded, and what did not."""
+    return [r for r in results if not isinstance(r, BadFrame)], [
+        r for r in results if isinstance(r, BadFrame)
+    ]
+
+
+def read_scene(
+    path: Path,
+    name: str,
+    objid: int | None,
+    params: CaptureParams,
+    keep: Callable[[Entry], bool] | None = None,
+) -> Capture:
+    """A folder with scene_gt.json and scene_camera.json; ``keep(entry)`` chooses the images of one half.
+
+    Masks are mended a little, as ``tidy_mask`` says. Up to ``skip_bad`` broken images are skipped.
+    """
+    folder = Folder.of(path)
+    entries, bad = read_entries(path, objid)
+    entries = spread([e for e in entries if keep is None or keep(e)], params.max_views)
+    frames, faults = split(in_parallel(lambda e: look(folder, e), entries))
+    frames, odd = of_usual_size(frames, folder)
+    bad += faults + odd
+    if len(frames) < max(1, params.min_views):
+        refuse(path, len(frames), bad, params)
+    diagonals = np.array([f.diagonal for f in frames])
+    wrong = misfits([f.entry for f in frames], np.stack([f.centre for f in frames]), diagonals, path)
+    frames = [f for f in frames if f.id not in wrong]
+    size = crop_size([f.box for f in frames])
+    windows = [window_around(f.box, size, params.max_size) for f in frames]
+    crops = in_parallel(lambda pair: crop(folder, *pair), zip(frames, windows, strict=True))
+    bad += [*wrong.values(), *split(crops)[1]]
+    good = [(f, c) for f, c in zip(frames, crops, strict=True) if not isinstance(c, BadFrame)]
+    refuse(path, len(good), bad, params)
+    return assemble(name, folder, good, sorted(bad, key=order))
+
+
+def assemble(
+    name: str, folder: Folder, good: list[tuple[Frame, dict[str, NDArray]]], bad: list[BadFrame]
+) -> Capture:
     """Crops of one size, stacked."""
-    size = crop_size([f.mask for f in frames])
-    scale = min(1.0, params.max_size / max(size))
-    crops = [crop(f, size, scale) for f in frames]
-    inside = np.stack([c["inside"] for c in crops])
-    has_depth = all("depth" in c for c in crops)
-    h, w = frames[0].mask.shape
+    frames = [f for f, _ in good]
+    entries = [f.entry for f in frames]
+    parts = {key: np.stack([c[key] for _, c in good]) for key in good[0][1]}
+    inside = parts.pop("inside")
+    scales = {e.depth_scale for e in entries}
+    ids = {e.objid for e in entries} - {None}
+    notes = {
+        "skipped": [
+            {"id": b.id, "file": str(b.file.relative_to(folder.path)), "reason": b.reason} for b in bad
+        ],
+        "cut_off": [f.id for f in frames if f.cut_off],
+        "objid": ids.pop() if len(ids) == 1 else None,
+        "depth_scale": scales.pop() if len(scales) == 1 else 1.0,
+    }
     return Capture(
-        name=name, ids=np.array([f.id for f in frames]), rgb=np.stack([c["rgb"] for c in crops]), mask=np.stack([c["mask"] for c in crops]),
-        K=np.stack([c["K"] for c in crops]), R=np.stack([f.R for f in frames]), t=np.stack([f.t for f in frames]),
-        K_full=np.stack([f.K for f in frames]), size_full=(w, h), depth=np.stack([c["depth"] for c in crops]) if has_depth else None,
-        inside=None if inside.all() else inside, files=tuple(f.file for f in frames),
-        notes={"skipped": [{"file": str(b.file.name), "reason": b.reason} for b in bad]},
-    )  # fmt: skip
+        name=name,
+        ids=np.array([f.id for f in frames], np.int64),
+        R=np.stack([e.R for e in entries]),
+        t=np.stack([e.t for e in entries]),
+        K_full=np.stack([e.K for e in entries]),
+        size_full=frames[0].size,
+        inside=None if inside.all() else inside,
+        files=tuple(folder.colour_of(e).relative_to(folder.path).as_posix() for e in entries),
+        notes=notes,
+        **parts,
+    )

@@ -11,34 +11,20 @@ from registration.geometry.rigid import Array
 
 SPECK = 0.005
 """Loose specks and pinholes smaller than this share of the mask are mask noise, not the object."""
+MARGIN, LEAST_MARGIN = 0.06, 4
+"""Room on each side of the largest mask: this share of it, and no fewer pixels than that."""
 
 
-@dataclass(frozen=True, eq=False)
-class RawFrame:
-    """One image as it was read."""
+@dataclass(frozen=True)
+class Window:
+    """A piece of an image and the size it is brought to; it may reach past the image."""
 
-    id: int
-    file: str
-    rgb: NDArray[np.uint8]  # (h, w, 3)
-    mask: NDArray[np.bool_]  # (h, w)
-    depth: NDArray[np.float32] | None  # (h, w) mm
-    K: Array  # (3, 3)
-    R: Array  # (3, 3)
-    t: Array  # (3,)
-
-
-def tidy_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without loose specks and pinholes; real holes are larger and stay."""
-    from scipy.ndimage import label
-
-    limit = max(4.0, SPECK * mask.sum())
-    for value in (True, False):
-        parts, _ = label(mask == value)
-        sizes = np.bincount(parts.ravel())
-        small = (sizes < limit) & (np.arange(len(sizes)) > 0)
-        if small.any() and (sizes[1:] >= limit).any():
-            mask = np.where(small[parts], not value, mask)
-    return mask
+    left: int
+    top: int
+    width: int
+    height: int
+    out_width: int
+    out_height: int
 
 
 def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -47,53 +33,106 @@ def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
-def crop_size(masks: list[NDArray[np.bool_]]) -> tuple[int, int]:
+def pieces_of(mask: NDArray[np.bool_], corners: bool) -> NDArray[np.int32]:
+    """Connected pieces, numbered from 1; ``corners``: touching at a corner connects."""
+    from scipy.ndimage import label
+
+    out = np.zeros(mask.shape, np.int32)
+    label(mask, np.ones((3, 3)) if corners else None, output=out)
+    return out
+
+
+def tidy_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without loose specks and pinholes smaller than half a per cent of the mask.
+
+    Real holes are larger and stay. So does the largest piece, however small, and a notch that is open to the
+    outside is not a hole.
+    """
+    x0, y0, x1, y1 = box_of(mask)
+    part = np.pad(mask[y0:y1, x0:x1], 1)
+    limit = SPECK * part.sum()
+    pieces = pieces_of(part, corners=True)
+    if pieces.max() > 1:
+        sizes = np.bincount(pieces.ravel())
+        loose = sizes < limit
+        loose[[0, 1 + int(sizes[1:].argmax())]] = False
+        part = part & ~loose[pieces]
+    holes = pieces_of(~part, corners=False)
+    if holes.max() > 1:
+        small = np.bincount(holes.ravel()) < limit
+        small[[0, holes[0, 0]]] = False
+        part = part | small[holes]
+    out = np.zeros_like(mask)
+    out[y0:y1, x0:x1] = part[1:-1, 1:-1]
+    return out
+
+
+def crop_size(boxes: list[tuple[int, int, int, int]]) -> tuple[int, int]:
     """Width and height that hold every mask with a margin."""
-    boxes = np.array([box_of(m) for m in masks])
-    w, h = (boxes[:, 2] - boxes[:, 0]).max(), (boxes[:, 3] - boxes[:, 1]).max()
-    return int(w + 2 * max(4, 0.06 * w)), int(h + 2 * max(4, 0.06 * h))
+    corners = np.array(boxes)
+    widest, highest = (corners[:, 2:] - corners[:, :2]).max(0)
+    width, height = (int(np.ceil(side + 2 * max(LEAST_MARGIN, MARGIN * side))) for side in (widest, highest))
+    return width, height
 
 
-def cut(image: NDArray, x0: int, y0: int, w: int, h: int) -> NDArray:
-    """A window of an image; where it reaches past the image it is zero."""
-    out = np.zeros((h, w, *image.shape[2:]), image.dtype)
-    H, W = image.shape[:2]
-    xa, ya, xb, yb = max(x0, 0), max(y0, 0), min(x0 + w, W), min(y0 + h, H)
+def window_around(box: tuple[int, int, int, int], size: tuple[int, int], most: int) -> Window:
+    """The window of this size around a box, on whole pixels; shrunk until no side exceeds ``most``."""
+    width, height = size
+    scale = min(1.0, most / max(width, height))
+    left, top = (box[0] + box[2] - width) // 2, (box[1] + box[3] - height) // 2
+    return Window(left, top, width, height, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def cut(image: NDArray, window: Window) -> NDArray:
+    """The window's pixels at their full size; where it reaches past the image they are zero."""
+    out = np.zeros((window.height, window.width, *image.shape[2:]), image.dtype)
+    height, width = image.shape[:2]
+    xa, ya = max(window.left, 0), max(window.top, 0)
+    xb, yb = min(window.left + window.width, width), min(window.top + window.height, height)
     if xa < xb and ya < yb:
-        out[ya - y0 : yb - y0, xa - x0 : xb - x0] = image[ya:yb, xa:xb]
+        out[ya - window.top : yb - window.top, xa - window.left : xb - window.left] = image[ya:yb, xa:xb]
     return out
 
 
-def shrink_K(K: Array, x0: float, y0: float, scale: float) -> Array:
-    """Intrinsics of a window that starts at (x0, y0) and is scaled; pixel centres at whole numbers."""
-    out = K.copy()
-    out[0, 2], out[1, 2] = K[0, 2] - x0, K[1, 2] - y0
-    out[:2] *= scale
-    out[0, 2] += (scale - 1) / 2
-    out[1, 2] += (scale - 1) / 2
-    return out
-
-
-def crop(frame: RawFrame, size: tuple[int, int], scale: float) -> dict[str, NDArray]:
-    """The crop around one frame's mask: rgb, mask, inside, K and, where there is one, depth."""
-    x0, y0, x1, y1 = box_of(frame.mask)
-    w, h = size
-    left, top = (x0 + x1 - w) // 2, (y0 + y1 - h) // 2
-    parts = {"rgb": frame.rgb, "mask": frame.mask, "inside": np.ones(frame.mask.shape, bool)}
-    out = {name: cut(image, left, top, w, h) for name, image in parts.items()}
-    if frame.depth is not None:
-        out["depth"] = cut(frame.depth, left, top, w, h)
-    if scale < 1:
-        out = {name: shrink(image, scale) for name, image in out.items()}
-    exact = out["mask"].shape[1] / w  # what rounding to whole pixels made of the scale
-    return {**out, "K": shrink_K(frame.K, left, top, exact)}
-
-
-def shrink(image: NDArray, scale: float) -> NDArray:
-    """A smaller image: areas averaged, depth by its nearest value."""
+def area(pixels: NDArray, window: Window) -> NDArray:
+    """Shrunk by averaging over areas."""
     import cv2
 
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    if image.dtype == bool:
-        return cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if image.dtype == np.float32 else cv2.INTER_AREA)
+    if (window.out_width, window.out_height) == (window.width, window.height):
+        return pixels
+    return cv2.resize(pixels, (window.out_width, window.out_height), interpolation=cv2.INTER_AREA)
+
+
+def cut_colour(rgb: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """The window of a colour image, areas averaged."""
+    return area(cut(rgb, window), window)
+
+
+def cut_mask(mask: NDArray[np.bool_], window: Window, share: float = 0.5) -> NDArray[np.bool_]:
+    """The window of a mask: pixels of which more than this share is covered."""
+    return area(cut(mask, window).astype(np.float32), window) > share
+
+
+def cut_inside(shape: tuple[int, ...], window: Window) -> NDArray[np.bool_]:
+    """Where the window shows the image and nothing else."""
+    return cut_mask(np.ones(shape[:2], bool), window, 0.999)
+
+
+def cut_depth(depth: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """The window of a depth image; no two depths are ever mixed."""
+    rows = ((np.arange(window.out_height) + 0.5) * window.height / window.out_height).astype(int)
+    columns = ((np.arange(window.out_width) + 0.5) * window.width / window.out_width).astype(int)
+    return cut(depth, window)[rows][:, columns]
+
+
+def cut_intrinsics(K: Array, window: Window) -> Array:  # (3, 3) -> (3, 3)
+    """Intrinsics of the window; a pixel's centre has whole coordinates before and after."""
+    sx, sy = window.out_width / window.width, window.out_height / window.height
+    whole_to_crop = np.array(
+        [
+            [sx, 0, (0.5 - window.left) * sx - 0.5],
+            [0, sy, (0.5 - window.top) * sy - 0.5],
+            [0, 0, 1],
+        ]
+    )
+    return whole_to_crop @ K

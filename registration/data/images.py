@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +14,43 @@ from numpy.typing import NDArray
 MAX_PIXELS = 100_000_000
 """Larger images are refused: no camera of our users makes them, and decompression bombs do."""
 
+In = TypeVar("In")
+Out = TypeVar("Out")
+Size = tuple[int, int]
+"""Width and height."""
+
 
 class BadFrame(Exception):
-    """One frame cannot be used: which file, why."""
+    """One frame cannot be used: which file, why and, once it is known, which image."""
 
-    def __init__(self, file: Path, reason: str) -> None:
+    def __init__(self, file: Path, reason: str, id: int | None = None) -> None:
         super().__init__(f"{file}: {reason}")
-        self.file, self.reason = file, reason
+        self.file, self.reason, self.id = file, reason, id
+
+    def of(self, id: int) -> BadFrame:
+        """The same fault, laid at the door of an image."""
+        self.id = id
+        return self
 
 
-def read_image(file: Path) -> NDArray:
-    """Pixels as stored: (h, w) or (h, w, channels), 8 or 16 bits; palettes are resolved."""
+def in_parallel(work: Callable[[In], Out], items: Iterable[In]) -> list[Out | BadFrame]:
+    """Four at a time, in order; a bad frame is an answer like any other."""
+    from PIL import Image
+
+    def attempt(item: In) -> Out | BadFrame:
+        try:
+            return work(item)
+        except BadFrame as fault:
+            return fault
+
+    with warnings.catch_warnings():  # around all threads: filters belong to the process
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS has the say
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(attempt, items))
+
+
+def read_image(file: Path, header_only: bool = False) -> tuple[Size, NDArray]:
+    """Size and pixels as stored: (h, w) or (h, w, channels), 8 or 16 bits; odd modes become RGB or grey."""
     from PIL import Image, UnidentifiedImageError
 
     if not file.is_file():
@@ -28,35 +58,61 @@ def read_image(file: Path) -> NDArray:
     try:
         with Image.open(file) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise BadFrame(file, f"{image.width} x {image.height} pixels are more than {MAX_PIXELS // 10**6} million")
-            if image.mode in ("P", "1"):
-                image = image.convert("RGB" if image.mode == "P" else "L")
-            return np.array(image)
+                raise BadFrame(file, too_large(f"{image.width} x {image.height} pixels"))
+            if header_only:
+                return image.size, np.empty(0)
+            if image.mode == "1":
+                image = image.convert("L")
+            elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I"):
+                image = image.convert("RGB")
+            return image.size, np.array(image)
+    except BadFrame:
+        raise
     except UnidentifiedImageError as error:
         raise BadFrame(file, "it is not an image") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadFrame(file, f"it cannot be read ({error})") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadFrame(file, too_large("the image")) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # on damaged data decoders raise whatever they come across
+        raise BadFrame(file, f"it cannot be read as an image ({error})") from error
+
+
+def too_large(what: str) -> str:
+    """The reason that refuses a decompression bomb."""
+    return f"{what}: more than {MAX_PIXELS // 10**6} million pixels, larger than any image is read"
+
+
+def size_of(file: Path) -> Size:
+    """Width and height by the file's header."""
+    return read_image(file, header_only=True)[0]
 
 
 def read_colour(file: Path) -> NDArray[np.uint8]:  # (h, w, 3)
-    """Colour or grey image as 8-bit RGB; an alpha channel is dropped."""
-    pixels = read_image(file)
+    """Colour or grey image as 8-bit RGB; an alpha channel is dropped, 16 bits become 8."""
+    pixels = read_image(file)[1]
     if pixels.dtype != np.uint8:
-        pixels = (pixels.astype(np.float64) / (65535 if pixels.max() > 255 else 255) * 255).astype(np.uint8)
+        if pixels.dtype.kind not in "iu":
+            raise BadFrame(file, f"its pixels are {pixels.dtype}, expected 8 or 16 bits")
+        pixels = (np.clip(pixels, 0, 65535) // 257).astype(np.uint8)
     if pixels.ndim == 2:
-        return np.repeat(pixels[..., None], 3, 2)
+        pixels = pixels[..., None]
     return np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, 2))
 
 
-def read_mask(file: Path, size: tuple[int, int]) -> NDArray[np.bool_]:  # (h, w)
-    """Mask of the object, where the image is brighter than half; its size must be the colour image's."""
-    pixels = read_image(file)
+def read_mask(file: Path, size: Size) -> NDArray[np.bool_]:  # (h, w)
+    """Where the object is: not zero, or brighter than half where there are bright and dark greys.
+
+    Boolean, grey, palette and colour masks will do. The size must be that of the colour image; an empty mask
+    and one that covers the whole image are faults.
+    """
+    (width, height), pixels = read_image(file)
+    if (width, height) != size:
+        raise BadFrame(file, f"the mask is {width} x {height}, its image {size[0]} x {size[1]}")
     if pixels.ndim == 3:
-        pixels = pixels[..., :3].max(2)
-    if pixels.shape != size:
-        raise BadFrame(file, f"the mask is {pixels.shape[1]} x {pixels.shape[0]}, its image {size[1]} x {size[0]}")
+        pixels = pixels[..., :3].max(2) if pixels.shape[2] >= 3 else pixels[..., 0]
     top = pixels.max()
-    mask = pixels > (127 if top > 127 else 0)
+    mask = pixels > (0 if top <= 127 else 127 if top <= 255 else top // 2)
     if not mask.any():
         raise BadFrame(file, "the mask is empty")
     if mask.all():
@@ -64,9 +120,12 @@ def read_mask(file: Path, size: tuple[int, int]) -> NDArray[np.bool_]:  # (h, w)
     return mask
 
 
-def read_depth(file: Path, size: tuple[int, int], scale: float) -> NDArray[np.float32]:  # (h, w)
+def read_depth(file: Path, size: Size, scale: float) -> NDArray[np.float32]:  # (h, w)
     """Depth in millimetres, 0 where unknown."""
-    pixels = read_image(file)
-    if pixels.shape != size:
-        raise BadFrame(file, f"the depth image has shape {pixels.shape}, its colour image {size}")
-    return (pixels.astype(np.float32) * np.float32(scale)).astype(np.float32)
+    (width, height), pixels = read_image(file)
+    if (width, height) != size:
+        raise BadFrame(file, f"the depth image is {width} x {height}, its colour image {size[0]} x {size[1]}")
+    if pixels.ndim != 2:
+        raise BadFrame(file, f"the depth image has {pixels.shape[2]} channels, expected one")
+    depth = pixels.astype(np.float32) * np.float32(scale)
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))

@@ -10,114 +10,196 @@ from typing import Literal
 
 import numpy as np
 
-from registration.data.bop import Entry, read_scene
+from registration.data.bop import COLOUR, DEPTH, MASK, image_folder, read_scene
+from registration.data.bop_entries import Entry
 from registration.data.capture import Capture, Half
 from registration.data.params import CaptureParams
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from registration.geometry.rotation import random_rotations
 
+ONBOARDING = "onboarding_static"
 CLASSIC = ("train_primesense", "train", "train_pbr")
+FOREIGN = {
+    "transforms.json": "nerfstudio",
+    "cameras.bin": "COLMAP",
+    "cameras.txt": "COLMAP",
+    "sparse": "COLMAP",
+}
+EXPECTED = "scene_gt.json, scene_camera.json, rgb/ and mask_visib/"
+SHIFT_MM = 30.0
 
 
 @dataclass(frozen=True)
 class CaptureSpec:
-    """Where one capture is and how it is read."""
+    """Where one capture is and how it is read; plain values only."""
 
     kind: Literal["bop-onboarding", "bop-classic"]
     folder: str
     name: str
     half: Half
     objid: int | None
+    hidden_seed: int | None = None
+    """Of the frame that the lower half of a split scene is moved into."""
+
+
+def refuse_truth(folder: Path) -> None:
+    """Nothing is ever read from where answers are kept."""
+    if any(part.endswith("_truth") for part in folder.resolve().parts):
+        raise UserError("this is where a truth is kept, not a capture", folder, "name the data set itself")
+
+
+def data_sets(root: Path) -> list[str]:
+    """Data sets that are there."""
+    folders = root.iterdir() if root.is_dir() else ()
+    return sorted(
+        p.name for p in folders if p.is_dir() and not p.name.endswith("_truth") and p.name[0] != "."
+    )
 
 
 def find_dataset(root: Path, dataset: str) -> Path:
     """The data set's folder, or how to get it."""
-    folder = root / dataset
-    if folder.is_dir() and not dataset.endswith("_truth") and Path(dataset).name == dataset:
-        return folder
     from registration.data.download import CATALOGUE
 
+    folder = root / dataset
+    if Path(dataset).name == dataset and folder.is_dir():
+        refuse_truth(folder)
+        return folder
+    if dataset == "mini":
+        raise UserError(
+            "data set 'mini' is not made yet",
+            folder,
+            "regpipe run --dataset mini makes it, or: regpipe data synth mini",
+        )
     if dataset in CATALOGUE:
-        raise UserError(f"data set {dataset!r} is not here", folder, f"get it with: regpipe data download {dataset} --bop-root {root}")
-    there = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.endswith("_truth")) if root.is_dir() else []
+        raise UserError(
+            f"data set {dataset!r} is not here", folder, f"get it with: regpipe data download {dataset}"
+        )
+    there = data_sets(root)
     near = difflib.get_close_matches(dataset, [*there, *CATALOGUE, "mini"], 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UserError(f"no data set {dataset!r}", root, f"{hint}there: {', '.join(there) or 'none'}; --bop-root names another place")
+    listed = ", ".join(there) or "none"
+    raise UserError(
+        f"no data set {dataset!r}", root, f"{hint}there: {listed}; --bop-root names another place"
+    )
+
+
+def halves_of(folder: Path) -> dict[int, set[str]]:
+    """Object -> the onboarding halves that are there."""
+    out: dict[int, set[str]] = {}
+    for place in folder.glob("obj_*_*"):
+        _, number, half, *more = place.name.split("_")
+        if number.isdigit() and half in ("up", "down") and not more and place.is_dir():
+            out.setdefault(int(number), set()).add(half)
+    return out
+
+
+def scenes_of(folder: Path) -> dict[int, Path]:
+    """Object -> its scene, in the first of the classic splits that has scenes."""
+    for split in CLASSIC:
+        places = sorted((folder / split).iterdir()) if (folder / split).is_dir() else []
+        scenes = {int(p.name): p for p in places if p.name.isdigit() and p.is_dir()}
+        if scenes:
+            return scenes
+    return {}
 
 
 def list_objects(root: Path, dataset: str) -> list[int]:
     """Every object that has both captures, or one scene to split."""
     folder = find_dataset(root, dataset)
-    static = folder / "onboarding_static"
-    if static.is_dir():
-        ups = {p.name[4:10] for p in static.glob("obj_??????_up")}
-        return sorted(int(n) for n in ups if n.isdigit() and (static / f"obj_{n}_down").is_dir())
-    for split in CLASSIC:
-        if (folder / split).is_dir():
-            return sorted(int(p.name) for p in (folder / split).iterdir() if p.is_dir() and p.name.isdigit())
-    raise UserError("not a BOP data set", folder, f"expected onboarding_static/ or one of {', '.join(CLASSIC)}")
+    if (folder / ONBOARDING).is_dir():
+        return sorted(n for n, halves in halves_of(folder / ONBOARDING).items() if len(halves) == 2)
+    scenes = scenes_of(folder)
+    if not scenes:
+        mend = (
+            f"expected {ONBOARDING}/ with obj_NNNNNN_up and _down, or scenes in one of {', '.join(CLASSIC)}"
+        )
+        raise UserError("not a BOP data set", folder, mend)
+    return sorted(scenes)
 
 
 def find_pair(root: Path, dataset: str, objid: int) -> tuple[CaptureSpec, CaptureSpec]:
     """Both captures of one object."""
     there = list_objects(root, dataset)
     folder = find_dataset(root, dataset)
+    onboarding = folder / ONBOARDING
     if objid not in there:
-        raise UserError(f"no object {objid}", folder, f"there: {', '.join(map(str, there)) or 'none'}")
+        half = next(iter(halves_of(onboarding).get(objid, ())), None)
+        what = f"object {objid} has only its {half} capture" if half else f"no object {objid}"
+        raise UserError(what, folder, f"there: {', '.join(map(str, there)) or 'none'}")
     name = f"{dataset}/obj_{objid:06d}"
-    if (folder / "onboarding_static").is_dir():
-        base = folder / "onboarding_static"
-        up = CaptureSpec("bop-onboarding", str(base / f"obj_{objid:06d}_up"), f"{name}_up", "up", objid)
-        return up, replace(up, folder=str(base / f"obj_{objid:06d}_down"), name=f"{name}_down", half="down")
-    scene = next(folder / split / f"{objid:06d}" for split in CLASSIC if (folder / split / f"{objid:06d}").is_dir())
-    up = CaptureSpec("bop-classic", str(scene), f"{name}_up", "up", objid)
+    if onboarding.is_dir():
+        base = str(onboarding / f"obj_{objid:06d}")
+        up = CaptureSpec("bop-onboarding", f"{base}_up", f"{name}_up", "up", objid)
+        return up, replace(up, folder=f"{base}_down", name=f"{name}_down", half="down")
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "little")
+    up = CaptureSpec("bop-classic", str(scenes_of(folder)[objid]), f"{name}_up", "up", objid, seed)
     return up, replace(up, name=f"{name}_down", half="down")
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """A folder named by the user must be a BOP capture."""
+    if not folder.is_dir():
+        raise UserError("no such folder", folder, f"{option} names a capture's folder")
+    refuse_truth(folder)
+    if (folder / "scene_gt.json").exists():
+        return
+    kind = next((kind for mark, kind in FOREIGN.items() if (folder / mark).exists()), None)
+    if kind:
+        raise UserError(f"a {kind} capture", folder, f"this version reads BOP folders only: {EXPECTED}")
+    raise UserError("no capture here", folder, f"expected {EXPECTED}")
 
 
 def pair_of(up: Path, down: Path) -> tuple[CaptureSpec, CaptureSpec]:
     """Two capture folders named by the user."""
-    for folder in (up, down):
-        if not folder.is_dir():
-            raise UserError("no such folder", folder, "--up and --down name capture folders")
-        for mark, kind in (("transforms.json", "nerfstudio"), ("cameras.bin", "COLMAP"), ("cameras.txt", "COLMAP"), ("sparse", "COLMAP")):
-            if (folder / mark).exists() and not (folder / "scene_gt.json").exists():
-                raise UserError(f"a {kind} capture", folder, "this version reads BOP folders only: scene_gt.json, scene_camera.json, rgb/, mask_visib/")
-    halves = ((up, "up"), (down, "down"))
-    one, two = (CaptureSpec("bop-onboarding", str(f), f.name, half, None) for f, half in halves)  # type: ignore[arg-type]
-    return one, two
+    check_folder(up, "--up")
+    check_folder(down, "--down")
+    if up.resolve() == down.resolve():
+        raise UserError("--up and --down are the same folder", up, "name two captures of the object")
+    return (
+        CaptureSpec("bop-onboarding", str(up), up.resolve().name, "up", None),
+        CaptureSpec("bop-onboarding", str(down), down.resolve().name, "down", None),
+    )
 
 
 def files_of(spec: CaptureSpec) -> list[Path]:
     """Every file the capture is read from, in a fixed order."""
     folder = Path(spec.folder)
-    out = [f for f in (folder / "scene_camera.json", folder / "scene_gt.json") if f.is_file()]
-    for kind in ("rgb", "gray", "mask_visib", "mask", "depth"):
-        if (folder / kind).is_dir():
-            out += sorted(f for f in (folder / kind).iterdir() if f.is_file())
-    return out
+    places = [image_folder(folder, names) for names in (COLOUR, MASK, DEPTH)]
+    files = [folder / "scene_camera.json", folder / "scene_gt.json"]
+    files += [f for place in places if place.is_dir() for f in place.iterdir()]
+    return sorted(f for f in files if f.is_file())
 
 
 def hidden_transform(spec: CaptureSpec) -> Rigid:
-    """T_up_from_down of a split scene, for judging only: the lower half lives in a frame drawn from the object's name."""
-    seed = int.from_bytes(hashlib.sha256(f"{Path(spec.folder).name}/{spec.objid}".encode()).digest()[:8], "little")
-    rng = np.random.default_rng(seed)
-    return Rigid(random_rotations(1, rng)[0], rng.uniform(-30, 30, 3))
+    """T_up_from_down of a split scene, for judging only: drawn from the data set's and the object's name."""
+    if spec.hidden_seed is None:
+        raise ValueError(f"{spec.name} is no half of a split scene")
+    rng = np.random.default_rng(spec.hidden_seed)
+    return Rigid(random_rotations(1, rng)[0], rng.uniform(-SHIFT_MM, SHIFT_MM, 3))
+
+
+def elevation_deg(entry: Entry) -> float:
+    """Of the camera above the object's xy plane."""
+    eye = -(entry.R.T @ entry.t)
+    return float(np.degrees(np.arctan2(eye[2], np.hypot(eye[0], eye[1]))))
 
 
 def read(spec: CaptureSpec, params: CaptureParams) -> Capture:
-    """The capture, checked and cropped."""
+    """The capture, checked and cropped; the lower half of a split scene is moved into its hidden frame."""
+    folder = Path(spec.folder)
+    refuse_truth(folder)
     if spec.kind == "bop-onboarding":
-        return read_scene(Path(spec.folder), spec.name, spec.objid, params)
-    upper = spec.half == "up"
+        return read_scene(folder, spec.name, spec.objid, params)
+    up, border, overlap = spec.half == "up", params.split_elevation_deg, params.overlap_deg
 
     def keep(entry: Entry) -> bool:
-        eye = -(entry.R.T @ entry.t)
-        elevation = np.degrees(np.arcsin(eye[2] / np.linalg.norm(eye))) - params.split_elevation_deg
-        return bool(elevation > -params.overlap_deg if upper else elevation < params.overlap_deg)
+        above = elevation_deg(entry) - border
+        return above > -overlap if up else above < overlap
 
-    capture = read_scene(Path(spec.folder), spec.name, spec.objid, params, keep)
-    if upper:
+    capture = read_scene(folder, spec.name, spec.objid, params, keep)
+    if up:
         return capture
-    T = hidden_transform(spec)  # T_up_from_down: cameras of the lower half get poses in the hidden frame
-    return replace(capture, R=capture.R @ T.R, t=capture.R @ T.t + capture.t)
+    T_up_from_down = hidden_transform(spec)
+    moved = capture.cameras.moved(T_up_from_down)
+    return replace(capture, R=moved.R, t=moved.t)
