@@ -62,7 +62,7 @@ def find_dataset(root: Path, dataset: str) -> Path:
     from registration.data.download import CATALOGUE
 
     folder = root / dataset
-    if Path(dataset).name == dataset and folder.is_dir():
+    if dataset not in ("", ".", "..") and Path(dataset).name == dataset and folder.is_dir():
         refuse_truth(folder)
         return folder
     if dataset == "mini":
