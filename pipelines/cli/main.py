@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import IntEnum
 from importlib import import_module
@@ -78,6 +79,8 @@ def complain(text: str) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command; every error is one clear line and an exit status."""
+    # Idle threads that spin make two runs on one machine ten times slower each; torch reads this when it is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         status = cli.main(args=args, prog_name="regpipe", standalone_mode=False)
     except UserError as error:

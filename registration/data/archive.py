@@ -1,4 +1,4 @@
-"""Unpacks archives that nobody vouches for."""
+"""Unpacks archives that nobody vouches for: files and folders only, and only below one place."""
 
 from __future__ import annotations
 
@@ -6,88 +6,141 @@ import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from uuid import uuid4
+from typing import IO
 
 from registration.errors import UserError
+from registration.progress import Tick, silent
 
 MAX_FILES = 2_000_000
-MAX_RATIO = 200
-"""Unpacked bytes per packed byte; images and meshes never come near."""
+MAX_RATIO, HARMLESS = 100, 16 << 20
+"""Unpacked bytes per packed byte beyond which it is a decompression bomb, unless it is this small."""
+DISTRUST = "nothing was unpacked: do not trust this archive"
 
 
-def unpack(file: Path, name: str, place: Path) -> None:
-    """Unpack beside, then move in whole; a single top folder named as the data set is left out."""
-    beside = place.with_name(f".{place.name}-{uuid4().hex[:8]}")
-    beside.mkdir(parents=True)
+@dataclass(frozen=True)
+class Member:
+    """One file or folder of an archive."""
+
+    path: PurePosixPath
+    size: int
+    is_folder: bool
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(file: Path, place: Path, top: str = "", tick: Tick = silent) -> None:
+    """Unpack into a new folder; a single top folder named ``top`` is left out. All members are checked first."""
     try:
-        if zipfile.is_zipfile(file):
-            unzip(file, name, beside)
-        elif tarfile.is_tarfile(file):
-            untar(file, name, beside)
-        else:
-            raise UserError("neither a zip nor a tar archive", name, "the server sent something else: check the address")
-        entries = list(beside.iterdir())
-        top = entries[0] if len(entries) == 1 and entries[0].is_dir() and entries[0].name == place.name else beside
-        merge(top, place)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        with opened(file) as members:
+            write(members, file.name, place, top, tick)
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise UserError("the archive is damaged", file.name, f"{error}: download it again") from error
 
 
-def safe(member: str, archive: str) -> PurePosixPath:
-    """A path that stays in its folder."""
+@contextmanager
+def opened(file: Path) -> Iterator[list[Member]]:
+    """The members of a zip or tar archive, checked."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            yield list(checked(zip_members(archive, file.name), file))
+    elif tarfile.is_tarfile(file):
+        with tarfile.open(file) as archive:
+            yield list(checked(tar_members(archive, file.name), file))
+    else:
+        raise UserError(
+            "neither a zip nor a tar archive", file.name, "the server sent something else: check the address"
+        )
+
+
+def zip_members(archive: zipfile.ZipFile, name: str) -> Iterator[Member]:
+    """What a zip archive lists."""
+    for info in archive.infolist():
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise UserError("the archive holds a link or a device", f"{name}: {info.filename!r}", DISTRUST)
+        opener = lambda info=info: archive.open(info)  # noqa: E731
+        yield Member(safe(info.filename, name), info.file_size, info.is_dir(), opener)
+
+
+def tar_members(archive: tarfile.TarFile, name: str) -> Iterator[Member]:
+    """What a tar archive lists."""
+    for info in archive:
+        if not (info.isreg() or info.isdir()):
+            raise UserError("the archive holds a link or a device", f"{name}: {info.name!r}", DISTRUST)
+
+        def opener(info: tarfile.TarInfo = info) -> IO[bytes]:
+            stream = archive.extractfile(info)
+            assert stream is not None
+            return stream
+
+        yield Member(safe(info.name, name), info.size if info.isreg() else 0, info.isdir(), opener)
+
+
+def safe(member: str, name: str) -> PurePosixPath:
+    """A path that stays in its folder on every system."""
     path = PurePosixPath(member.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in (path.parts[0] if path.parts else "") or "\0" in member:
-        raise UserError("a file of the archive would land outside its folder", f"{archive}: {member!r}", "nothing was unpacked; do not trust this archive")
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or "\0" in member
+        or any(":" in part for part in path.parts[:1])
+    ):
+        raise UserError("a file would land outside its folder", f"{name}: {member!r}", DISTRUST)
     return path
 
 
-def limits(sizes: Iterable[int], packed: int, archive: str) -> None:
-    """Refuse decompression bombs before anything is written."""
-    sizes = list(sizes)
-    if len(sizes) > MAX_FILES or sum(sizes) > max(MAX_RATIO * packed, 1 << 20):
-        raise UserError(f"{len(sizes)} files of {sum(sizes) / 1e9:.2f} GB would come out of {packed / 1e9:.4f} GB", archive, "it looks like a decompression bomb: nothing was unpacked")
+def checked(members: Iterator[Member], file: Path) -> Iterator[Member]:
+    """The same members; stops at too many of them, or at more bytes than the archive can honestly hold."""
+    count, size, most = 0, 0, max(MAX_RATIO * file.stat().st_size, HARMLESS)
+    for member in members:
+        count, size = count + 1, size + member.size
+        if count > MAX_FILES or size > most:
+            what = f"a decompression bomb, {size / 1e9:.2f} GB in {count} files and more to come"
+            raise UserError(what, file.name, DISTRUST)
+        yield member
 
 
-def unzip(file: Path, name: str, place: Path) -> None:
-    """A zip archive."""
+def write(members: list[Member], name: str, place: Path, top: str, tick: Tick) -> None:
+    """Write every member below a place."""
+    strip = 1 if top and all(m.path.parts[:1] in ((top,), ()) for m in members) else 0
+    total, done = sum(m.size for m in members), 0
+    place.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(place).free < total:
+        raise UserError(
+            f"{total / 1e9:.1f} GB do not fit on the disk", place, "make room, or choose another --bop-root"
+        )
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            limits((m.file_size for m in members), file.stat().st_size, name)
-            for member in members:
-                safe(member.filename, name)
-                if stat.S_ISLNK(member.external_attr >> 16):
-                    raise UserError("the archive holds a link", f"{name}: {member.filename!r}", "nothing was unpacked; do not trust this archive")
-            for member in members:
-                archive.extract(member, place)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UserError("the archive is damaged", name, f"{error}: run the command again") from error
-
-
-def untar(file: Path, name: str, place: Path) -> None:
-    """A tar archive, packed or not."""
-    try:
-        with tarfile.open(file) as archive:
-            members = archive.getmembers()
-            limits((m.size for m in members), file.stat().st_size, name)
-            for member in members:
-                safe(member.name, name)
-                if not (member.isreg() or member.isdir()):
-                    raise UserError("the archive holds a link or a device", f"{name}: {member.name!r}", "nothing was unpacked; do not trust this archive")
-            archive.extractall(place, members, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise UserError("the archive is damaged", name, f"{error}: run the command again") from error
+        for member in members:
+            target = place.joinpath(*member.path.parts[strip:])
+            if member.is_folder:
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with member.open() as source, target.open("xb") as out:
+                shutil.copyfileobj(source, out, 1 << 20)
+            done += member.size
+            tick(done, total)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise UserError(
+            "the archive names one place twice", f"{name}: {error.filename}", "do not trust it"
+        ) from error
 
 
 def merge(source: Path, place: Path) -> None:
-    """Move a tree into another, file by file where both have a folder."""
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(place)
-        return
-    for entry in source.iterdir():
+    """Move a folder's content into another; what is in both is replaced."""
+    place.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(source.iterdir()):
         target = place / entry.name
         if entry.is_dir() and target.is_dir():
             merge(entry, target)

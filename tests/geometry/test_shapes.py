@@ -1,0 +1,135 @@
+"""Cameras, rays, meshes, hulls and solids against what is known of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registration.geometry.camera import Cameras
+from registration.geometry.distance import Solid, chamfer_parts
+from registration.geometry.hull import corner_shift, hull_box, hull_depth, signed_mask_distance
+from registration.geometry.mesh import TriMesh, diameter, iso_surface
+from registration.geometry.ply import write_ply
+from registration.geometry.rays import Caster
+from registration.geometry.rigid import Rigid
+from tests.geometry.bodies import capture_of, knob, ring
+from tests.geometry.strategies import close, clouds, motions
+
+
+@given(st.integers(0, 11), clouds())
+def test_a_ray_through_a_pixel_meets_its_point(i: int, points: np.ndarray) -> None:
+    cameras = ring(12, 80, 400.0)
+    uv, z = cameras.project(i, points)
+    assert (z > 0).all()
+    origin, d = cameras.rays(i, uv)
+    along = ((points - origin) * d).sum(1, keepdims=True)
+    close(origin + along * d, points, 1e-6)
+
+
+@given(motions(), st.integers(0, 11), clouds())
+def test_moved_cameras_see_moved_points(T: Rigid, i: int, points: np.ndarray) -> None:
+    cameras = ring(12, 80, 4000.0)
+    close(cameras.moved(T).project(i, points)[0], cameras.project(i, T.apply(points))[0], 1e-5)
+
+
+def ball(radius: float = 20.0, step: float = 1.0) -> tuple[np.ndarray, np.ndarray, float]:
+    n = int(2 * (radius + 6) / step) + 1
+    axis = np.arange(n) * step - (radius + 6)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    return ((np.sqrt(x**2 + y**2 + z**2) - radius) / step).astype(np.float32), np.full(3, -(radius + 6)), step
+
+
+def test_the_surface_of_a_ball() -> None:
+    mesh = iso_surface(*ball())
+    assert mesh.volume() == pytest.approx(4 / 3 * np.pi * 20**3, rel=0.01)
+    assert mesh.area() == pytest.approx(4 * np.pi * 20**2, rel=0.01)
+    assert diameter(mesh.vertices) == pytest.approx(40, rel=0.01)
+    assert ((mesh.vertex_normals() * mesh.vertices).sum(1) > 0.98 * 20).all()
+    points, face, weights = mesh.sample(5000, np.random.default_rng(0))
+    close(np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[face]]), points)
+    assert np.abs(points.mean(0)).max() < 1
+
+
+def test_islands_are_dropped() -> None:
+    grid, low, step = ball()
+    grid[1:3, 1:3, 1:3] = -1
+    assert iso_surface(grid, low, step).vertices.min() > -21
+
+
+def test_rays_meet_a_ball_where_they_should() -> None:
+    mesh = iso_surface(*ball())
+    shift = np.array([5000.0, -3000, 800])  # far from the origin single precision alone would be off by half a millimetre
+    caster = Caster(mesh.vertices + shift, mesh.faces)
+    rng = np.random.default_rng(0)
+    d = rng.normal(size=(500, 3))
+    d /= np.linalg.norm(d, axis=1, keepdims=True)
+    distance, face = caster.first_hits(shift - 900 * d, d)
+    assert (face >= 0).all()
+    close(distance, np.full(500, 880.0), 0.25)
+    assert not caster.blocked(shift + 30 * d, d).any()
+    assert caster.blocked(shift - 30 * d, d).all()
+
+
+def test_a_solid_knows_its_distance_everywhere() -> None:
+    grid, low, step = ball()
+    solid = Solid.from_field(low, step, np.clip(grid, -4, 4))
+    rng = np.random.default_rng(1)
+    p = rng.uniform(-24, 24, (2000, 3))
+    true = np.linalg.norm(p, axis=1) - 20
+    assert np.abs(solid.at(p) - true).max() < 1.2 and np.abs(solid.at(p) - true)[np.abs(true) < 2].max() < 0.2
+    far = np.array([[300.0, 0, 0]])
+    assert solid.at(far)[0] == pytest.approx(280, abs=8)
+    away = solid.slope_at(p[np.abs(true) < 3])
+    assert ((away * p[np.abs(true) < 3]).sum(1) / np.linalg.norm(p[np.abs(true) < 3], axis=1) > 0.8).all()
+
+
+def test_the_hull_holds_the_body_and_ignores_a_broken_mask() -> None:
+    mesh, capture = knob(), capture_of(knob())
+    masks = capture.mask.copy()
+    masks[3, :, :36] = False
+    distances = np.stack([signed_mask_distance(m) for m in masks])
+    assert (hull_depth(capture.cameras, distances, mesh.vertices, 0) < -3).any()
+    assert (hull_depth(capture.cameras, distances, mesh.vertices, 1) > -2.5).all()  # a pixel is 1.4 mm here
+    low, high = hull_box(capture.cameras, distances, masks, 1)
+    assert (low < mesh.vertices.min(0)).all() and (high > mesh.vertices.max(0)).all()
+    assert ((high - low) < 1.7 * np.ptp(mesh.vertices, axis=0)).all()
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.5])
+def test_half_a_pixel_is_found_from_the_silhouettes(shift: float) -> None:
+    capture = capture_of(knob(), views=36, size=120)
+    K = capture.K.copy()
+    K[:, :2, 2] -= shift
+    distances = np.stack([signed_mask_distance(m) for m in capture.mask])
+    found = corner_shift(Cameras(K, capture.R, capture.t, 120, 120), distances, capture.mask)
+    assert found == pytest.approx(shift, abs=0.2)
+
+
+@settings(max_examples=20)
+@given(motions(), clouds())
+def test_chamfer_does_not_see_a_common_motion(T: Rigid, points: np.ndarray) -> None:
+    other = points + 3
+    for a, b in zip(chamfer_parts(points, other), chamfer_parts(T.apply(points), T.apply(other)), strict=True):
+        close(a, b, 1e-6)
+
+
+def test_ply_files_are_read_by_others(tmp_path: Path) -> None:
+    mesh = knob()
+    tint = np.tile(np.array([10, 200, 30], np.uint8), (len(mesh.vertices), 1))
+    write_ply(tmp_path / "a.ply", mesh.vertices, mesh.vertex_normals(), tint, mesh.faces)
+    back = trimesh.load(tmp_path / "a.ply", process=False)
+    close(back.vertices, mesh.vertices, 1e-4)
+    assert (back.faces == mesh.faces).all() and (np.asarray(back.visual.vertex_colors)[:, 1] == 200).all()
+    write_ply(tmp_path / "c.ply", mesh.vertices, mesh.vertex_normals(), tint)
+    assert len(trimesh.load(tmp_path / "c.ply").vertices) == len(mesh.vertices)
+
+
+def test_a_mesh_without_faces_is_refused() -> None:
+    with pytest.raises(ValueError, match="faces"):
+        Caster(np.zeros((3, 3)), np.zeros((0, 3), np.int64))
+    assert TriMesh(np.eye(3), np.array([[0, 1, 2]])).area() == pytest.approx(np.sqrt(3) / 2)

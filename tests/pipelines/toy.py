@@ -1,0 +1,90 @@
+"""A graph of tiny stages whose runs are counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.execute import External, Run
+from pipelines.graph import Graph, Stage
+from pipelines.presets import Config
+from pipelines.stages.context import Context
+from pipelines.store import Store
+from registration.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """What the toy stages answer."""
+
+    values: np.ndarray
+    note: str
+
+
+def first(ctx: Context, params: Any, spec: int) -> Numbers:
+    """Chance and a number from outside."""
+    return Numbers(ctx.rng.normal(size=5) + spec, f"skip {params.skip_bad}")
+
+
+def second(ctx: Context, params: Any, one: Numbers) -> Numbers:
+    """Depends on its input and its parameters; can be told to die or fail."""
+    (ctx.scratch / "checkpoint").write_text("half way")
+    if os.environ.get("TOY_KILL") == "second":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ.get("TOY_FAIL") == "second":
+        raise UserError("the toy is broken", "second", "unset TOY_FAIL")
+    return Numbers(one.values * params.points, one.note)
+
+
+def third(ctx: Context, params: Any, two: Numbers) -> Numbers:
+    """The end of the chain."""
+    return Numbers(two.values + params.max_iterations, two.note)
+
+
+HERE, RECORD = "tests.pipelines.toy", "tests.pipelines.toy:Numbers"
+GRAPH = Graph(
+    [
+        Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
+        Stage("clouds", "clouds", f"{HERE}:second", RECORD, {"one": "capture-up"}),
+        Stage("side", "verify", f"{HERE}:second", RECORD, {"one": "capture-up"}),
+        Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "clouds"}),
+    ]
+)
+
+
+class Quiet:
+    """Remembers what ran and why."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, list[str]] = {}
+
+    def starts(self, stage: str, reasons: list[str]) -> None:
+        """Note it."""
+        self.reasons[stage] = reasons
+
+    def tick(self, stage: str, done: int, total: int) -> None:
+        """Nothing."""
+
+    def ends(self, stage: str, seconds: float, fresh: bool) -> None:
+        """Nothing."""
+
+
+def toy(root: Path, config: Config | None = None, number: int = 3) -> Run:
+    """A run of the toy graph."""
+    return Run(GRAPH, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet())
+
+
+def digests(run: Run) -> dict[str, Any]:
+    """What every artifact holds."""
+    return {name: (run.place(name).manifest(run.keys[name]) or {}).get("files") for name in run.graph.order}
+
+
+if __name__ == "__main__":
+    import sys
+
+    toy(Path(sys.argv[1])).go()
