@@ -89,34 +89,3 @@ class Graph:
     def downstream(self, name: str) -> set[str]:
         """A stage and all that follow from it."""
         return {other for other in self.stages if name in self.upstream(other)}
-
-
-HALVES = {"nerf_up": "nerf-up", "nerf_down": "nerf-down", "capture_up": "capture-up", "capture_down": "capture-down"}
-
-
-def stage(name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None) -> Stage:
-    """A stage of the default chain, run by ``pipelines.stages.<section>:run``."""
-    return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, version)
-
-
-DEFAULT = Graph(
-    [
-        stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
-        stage("capture-down", "capture", "registration.data.capture:Capture", {}, external="down"),
-        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}),
-        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}),
-        stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES),
-        stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}),
-        stage("verify", "verify", "registration.verify.record:Verdict", {"poses": "poses", "clouds": "clouds", **HALVES}),
-        stage("icp", "icp", "registration.verify.record:Registration", {"verify": "verify", "clouds": "clouds", **HALVES}),
-        stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
-        stage(
-            "labels", "labels", "registration.fuse.record:Labels",
-            {"icp": "icp", "fuse": "fuse", "capture_up": "capture-up", "capture_down": "capture-down"},
-        ),
-        stage(
-            "report", "report", "pipelines.report.record:Report",
-            {"verify": "verify", "icp": "icp", "fuse": "fuse", "labels": "labels", "clouds": "clouds", **HALVES},
-        ),
-    ]
-)  # fmt: skip

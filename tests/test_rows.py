@@ -15,7 +15,7 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
     ["registration.verify", "registration.fuse"],
     ["registration.viz"],
     ["pipelines.artifacts", "pipelines.graph", "pipelines.keys", "pipelines.presets"],
-    ["pipelines.store"],
+    ["pipelines.store", "pipelines.chain"],
     ["pipelines.report"],
     ["pipelines.stages"],
     ["pipelines.execute"],
@@ -77,7 +77,7 @@ def test_the_test_would_see_a_fault() -> None:
 def test_no_room_is_too_large() -> None:
     assert {n: len(f.read_text().splitlines()) for n, f in modules().items() if len(f.read_text().splitlines()) > 300} == {}
     engine = sum(len((ROOT / "pipelines" / f"{n}.py").read_text().splitlines()) for n in ("graph", "keys", "store", "execute"))
-    assert engine <= 520
+    assert engine <= 500
 
 
 def test_parameters_import_nothing_heavy() -> None:

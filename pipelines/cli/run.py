@@ -56,7 +56,7 @@ def run(start: str | None, until: str | None, force: bool, jobs: int, **options:
     Writes OUT/DATASET/obj_NNNNNN/: result.json, model.ply, cloud.ply, labels/, report/. Exit status 0: accepted; 3: done but
     not accepted; 2: the request or the input is wrong; 1: anything else.
     """
-    from pipelines.graph import DEFAULT
+    from pipelines.chain import DEFAULT
 
     request = Request(**options)
     for name in (start, until):
@@ -127,7 +127,7 @@ def stage(name: str, force: bool, half: str | None, viz: bool, cont: bool, image
     \b
     Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse labels report
     """  # noqa: D400
-    from pipelines.graph import DEFAULT
+    from pipelines.chain import DEFAULT
 
     name = DEFAULT.named(modern(name, half)).name
     if image is not None or bestimage is not None:

@@ -89,7 +89,7 @@ def make_mini(request: Request) -> None:
 def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
     """The object's chain, ready to go."""
     from pipelines.execute import Run, capture_inputs
-    from pipelines.graph import DEFAULT
+    from pipelines.chain import DEFAULT
     from pipelines.store import Store
     from registration.data.kinds import files_of, find_pair, pair_of
 

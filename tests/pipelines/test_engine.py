@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipelines import artifacts
-from pipelines.graph import DEFAULT, Graph, Stage
+from pipelines.chain import DEFAULT
+from pipelines.graph import Graph, Stage
 from pipelines.keys import Fingerprints, key_of, why
 from pipelines.presets import Config, changed
 from registration.errors import UserError
