@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tarfile
@@ -19,7 +20,20 @@ from registration.progress import Tick, silent
 MAX_FILES = 2_000_000
 MAX_RATIO, HARMLESS = 100, 16 << 20
 """Unpacked bytes per packed byte beyond which it is a decompression bomb, unless it is this small."""
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 DISTRUST = "nothing was unpacked: do not trust this archive"
+
+
+class BadArchive(UserError):
+    """The archive is at fault, not this machine."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +47,16 @@ class Member:
 
 
 def unpack(file: Path, place: Path, top: str = "", tick: Tick = silent) -> None:
-    """Unpack into a new folder; a single top folder named ``top`` is left out. All members are checked first."""
+    """Unpack into a new folder, all members checked first; a single top folder named ``top`` is left out."""
     try:
         with opened(file) as members:
             write(members, file.name, place, top, tick)
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise UserError("the archive is damaged", file.name, f"{error}: download it again") from error
+    except DAMAGED as error:
+        raise BadArchive("the archive is damaged", file.name, f"{error}: download it again") from error
+    except OSError as error:
+        if error.errno is not None:  # the disk's fault; decoders give no number
+            raise
+        raise BadArchive("the archive is damaged", file.name, f"{error}: download it again") from error
 
 
 @contextmanager
@@ -58,9 +69,8 @@ def opened(file: Path) -> Iterator[list[Member]]:
         with tarfile.open(file) as archive:
             yield list(checked(tar_members(archive, file.name), file))
     else:
-        raise UserError(
-            "neither a zip nor a tar archive", file.name, "the server sent something else: check the address"
-        )
+        mend = "the server sent something else: check the address"
+        raise BadArchive("neither a zip nor a tar archive", file.name, mend)
 
 
 def zip_members(archive: zipfile.ZipFile, name: str) -> Iterator[Member]:
@@ -68,7 +78,7 @@ def zip_members(archive: zipfile.ZipFile, name: str) -> Iterator[Member]:
     for info in archive.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise UserError("the archive holds a link or a device", f"{name}: {info.filename!r}", DISTRUST)
+            raise BadArchive("the archive holds a link or a device", f"{name}: {info.filename!r}", DISTRUST)
         opener = lambda info=info: archive.open(info)  # noqa: E731
         yield Member(safe(info.filename, name), info.file_size, info.is_dir(), opener)
 
@@ -77,7 +87,7 @@ def tar_members(archive: tarfile.TarFile, name: str) -> Iterator[Member]:
     """What a tar archive lists."""
     for info in archive:
         if not (info.isreg() or info.isdir()):
-            raise UserError("the archive holds a link or a device", f"{name}: {info.name!r}", DISTRUST)
+            raise BadArchive("the archive holds a link or a device", f"{name}: {info.name!r}", DISTRUST)
 
         def opener(info: tarfile.TarInfo = info) -> IO[bytes]:
             stream = archive.extractfile(info)
@@ -96,7 +106,7 @@ def safe(member: str, name: str) -> PurePosixPath:
         or "\0" in member
         or any(":" in part for part in path.parts[:1])
     ):
-        raise UserError("a file would land outside its folder", f"{name}: {member!r}", DISTRUST)
+        raise BadArchive("a file would land outside its folder", f"{name}: {member!r}", DISTRUST)
     return path
 
 
@@ -107,7 +117,7 @@ def checked(members: Iterator[Member], file: Path) -> Iterator[Member]:
         count, size = count + 1, size + member.size
         if count > MAX_FILES or size > most:
             what = f"a decompression bomb, {size / 1e9:.2f} GB in {count} files and more to come"
-            raise UserError(what, file.name, DISTRUST)
+            raise BadArchive(what, file.name, DISTRUST)
         yield member
 
 
@@ -132,15 +142,15 @@ def write(members: list[Member], name: str, place: Path, top: str, tick: Tick) -
             done += member.size
             tick(done, total)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise UserError(
+        raise BadArchive(
             "the archive names one place twice", f"{name}: {error.filename}", "do not trust it"
         ) from error
 
 
-def merge(source: Path, place: Path) -> None:
-    """Move a folder's content into another; what is in both is replaced."""
+def merge(source: Path, place: Path, last: str = "") -> None:
+    """Move a folder's content into another, the entry ``last`` in the end; what is in both is replaced."""
     place.mkdir(parents=True, exist_ok=True)
-    for entry in sorted(source.iterdir()):
+    for entry in sorted(source.iterdir(), key=lambda e: (e.name == last, e.name)):
         target = place / entry.name
         if entry.is_dir() and target.is_dir():
             merge(entry, target)

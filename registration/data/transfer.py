@@ -96,7 +96,7 @@ def is_whole(part: Path, sha256: str | None) -> bool:
 
 
 def stubbornly(url: str, part: Path, sha256: str | None, tick: Tick) -> bool:
-    """All bytes, in as many tries as it takes while bytes keep coming; whether an older part was gone on with."""
+    """All bytes, in as many tries as it takes while bytes keep coming; whether a part was gone on with."""
     resumed, tries = False, 0
     while True:
         before = size_of(part)
@@ -113,11 +113,8 @@ def stubbornly(url: str, part: Path, sha256: str | None, tick: Tick) -> bool:
                 mend = "what came so far is kept: run the command again, or name a mirror with --url"
                 raise UserError(f"no connection ({reason})", url, mend) from error
         except OSError as error:
-            raise UserError(
-                f"cannot be written ({error.strerror or error})",
-                part,
-                "make room or choose another --bop-root",
-            ) from error
+            what = f"cannot be written ({error.strerror or error})"
+            raise UserError(what, part, "make room, or choose another --bop-root") from error
         came = size_of(part) - before
         resumed |= came > 0
         tries = 0 if came >= CHUNK else tries + 1
@@ -153,6 +150,7 @@ def transfer(url: str, part: Path, sha256: str | None, tick: Tick) -> bool:
     try:
         answer = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 416:  # the part does not belong to the file that is there now
             discard(part)
             raise ConnectionError("the file on the server has changed") from error

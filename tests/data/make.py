@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 
 from registration.data.bop_write import scene_camera, scene_gt, write_json
+from registration.errors import UserError
 from registration.geometry.rigid import Array
 from registration.geometry.rotation import spread_directions
 
@@ -88,3 +92,20 @@ def edit(file: Path, change: Callable[[Any], Any]) -> None:
     body = json.loads(file.read_text())
     new = change(body)
     file.write_text(json.dumps(body if new is None else new))
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip archive in memory."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+    return out.getvalue()
+
+
+def refusal(call: object, *arguments: object, **options: object) -> str:
+    """The one line with which a call is refused."""
+    with pytest.raises(UserError) as caught:
+        call(*arguments, **options)  # type: ignore[operator]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

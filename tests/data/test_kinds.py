@@ -22,15 +22,7 @@ from registration.data.kinds import (
     read,
 )
 from registration.data.params import CaptureParams
-from registration.errors import UserError
-from tests.data.make import make_classic, make_onboarding, make_scene, surface
-
-
-def refusal(call: object, *arguments: object) -> str:
-    with pytest.raises(UserError) as caught:
-        call(*arguments)  # type: ignore[operator]
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from tests.data.make import make_classic, make_onboarding, make_scene, refusal, surface
 
 
 @pytest.fixture(scope="module")
