@@ -11,6 +11,8 @@ from registration.data.images import BadFrame
 from registration.errors import UserError
 from registration.geometry.rigid import Array
 
+NEAREST_MM = 10.0
+
 
 def middle_of(K: Array, R: Array, t: Array, centres: Array) -> Array:  # (n, 3, 3) x2, (n, 3), (n, 2) -> (3,)
     """The point nearest to all rays through the masks' centres; outliers hardly count."""
@@ -28,6 +30,13 @@ def middle_of(K: Array, R: Array, t: Array, centres: Array) -> Array:  # (n, 3, 
         distance = np.linalg.norm(np.einsum("nij,nj->ni", across, middle - eyes), axis=1)
         weights = 1 / np.maximum(distance, 1e-3 * np.linalg.norm(middle - eyes, axis=1).mean() + 1e-9)
     return middle
+
+
+def refuse_metres(distance: float, folder: Path) -> None:
+    """A camera that all but touches the object was measured in another unit."""
+    if 0 < distance < NEAREST_MM:
+        mend = "cam_t_m2c is in millimetres: these look like metres"
+        raise UserError(f"the object is {distance:.2g} mm from the cameras", folder / "scene_gt.json", mend)
 
 
 def misfits(entries: list[Entry], centres: Array, diagonals: Array, folder: Path) -> dict[int, BadFrame]:
@@ -59,4 +68,5 @@ def misfits(entries: list[Entry], centres: Array, diagonals: Array, folder: Path
         raise UserError(
             f"{len(out)} of {len(entries)} poses do not fit their masks", folder / "scene_gt.json", mend
         )
+    refuse_metres(float(np.median(q[:, 2])), folder)
     return out

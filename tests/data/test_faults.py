@@ -176,6 +176,15 @@ def test_poses_that_fit_nowhere_are_explained_by_the_convention(scene: Path) -> 
     assert "poses do not fit their masks" in text and "x_cam = cam_R_m2c x + cam_t_m2c" in text
 
 
+def test_metres_are_told_from_millimetres(scene: Path) -> None:
+    def shrink(body: dict[str, Any]) -> None:
+        for (entry,) in body.values():
+            entry["cam_t_m2c"] = [v / 1000 for v in entry["cam_t_m2c"]]
+
+    edit(scene / "scene_gt.json", shrink)
+    assert "0.12 mm from the cameras" in message(scene) and "look like metres" in message(scene)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
