@@ -72,9 +72,7 @@ def download(name: str, root: Path, *, url: str | None = None, tick: Tick = sile
 
     if name not in CATALOGUE:
         there = ", ".join(CATALOGUE)
-        raise UserError(
-            f"no public data set {name!r} is known", "regpipe data download", f"there are: {there}"
-        )
+        raise UserError(f"no public data set {name!r} is known", "regpipe data download", f"there are: {there}")
     wanted, place = CATALOGUE[name], root / name
     if (place / wanted.reads).is_dir():
         return place
@@ -83,7 +81,12 @@ def download(name: str, root: Path, *, url: str | None = None, tick: Tick = sile
     try:
         workshop.mkdir(parents=True, exist_ok=True)
         with FileLock(workshop / "lock", timeout=0):
-            gather(wanted, name, base, workshop, tick)
+            try:
+                gather(wanted, name, base, workshop, tick)
+            except UserError:
+                if {p.name for p in workshop.iterdir()} <= {"lock"}:  # nothing came that a next time could use
+                    shutil.rmtree(workshop)
+                raise
             merge(workshop / "content", place, last=wanted.reads)
     except Timeout as error:
         raise UserError(f"{name} is being downloaded already", workshop, "wait for it to end") from error

@@ -19,7 +19,7 @@ from registration.errors import UserError
 from registration.progress import Tick, silent
 
 CHUNK = 1 << 20
-TRIES = 5
+TRIES = 4
 PAUSE = 0.5
 """Seconds before the second try; three times as long before each further one."""
 TIMEOUT = 30.0
@@ -104,9 +104,7 @@ def stubbornly(url: str, part: Path, sha256: str | None, tick: Tick) -> bool:
             return transfer(url, part, sha256, tick) or resumed
         except urllib.error.HTTPError as error:
             if error.code not in LATER or tries == TRIES - 1:
-                raise UserError(
-                    f"the server answers {error.code} {error.reason}", url, advice(error.code)
-                ) from error
+                raise UserError(f"the server answers {error.code} {error.reason}", url, advice(error.code)) from error
         except BROKEN as error:
             if tries == TRIES - 1:
                 reason = getattr(error, "reason", None) or error
@@ -118,7 +116,7 @@ def stubbornly(url: str, part: Path, sha256: str | None, tick: Tick) -> bool:
         came = size_of(part) - before
         resumed |= came > 0
         tries = 0 if came >= CHUNK else tries + 1
-        time.sleep(PAUSE * 3**tries)
+        time.sleep(PAUSE * 3 ** max(0, tries - 1))
 
 
 def advice(code: int) -> str:

@@ -67,15 +67,11 @@ def silhouette(K: Array, R: Array, t: Array) -> np.ndarray:  # (h, w), 0 and 255
     return mask
 
 
-def make_onboarding(
-    root: Path, dataset: str = "toys", objids: tuple[int, ...] = (1,), **options: Any
-) -> Path:
+def make_onboarding(root: Path, dataset: str = "toys", objids: tuple[int, ...] = (1,), **options: Any) -> Path:
     """A data set of two captures per object."""
     for objid in objids:
         for half in ("up", "down"):
-            make_scene(
-                root / dataset / "onboarding_static" / f"obj_{objid:06d}_{half}", objid=objid, **options
-            )
+            make_scene(root / dataset / "onboarding_static" / f"obj_{objid:06d}_{half}", objid=objid, **options)
     return root / dataset
 
 

@@ -163,9 +163,7 @@ def test_sixty_views_in_half_a_second(tmp_path: Path) -> None:
     assert time.perf_counter() - start < 2.0  # 0.1 s on an idle machine
 
 
-@pytest.mark.skipif(
-    "REGPIPE_SHARED" not in os.environ, reason="REGPIPE_SHARED does not name the benchmark's folder"
-)
+@pytest.mark.skipif("REGPIPE_SHARED" not in os.environ, reason="REGPIPE_SHARED does not name the benchmark's folder")
 def test_the_benchmark_reads_whole() -> None:
     root = Path(os.environ["REGPIPE_SHARED"]) / "bench"
     for spec in find_pair(root, "tless_dev", 1):

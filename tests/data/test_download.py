@@ -58,9 +58,7 @@ def test_a_broken_line_is_gone_on_with(address: str, manners: Manners, tmp_path:
     assert [wish for _, wish in manners.seen] == ["", "bytes=1000000-", "bytes=1700000-", "bytes=2200000-"]
 
 
-def test_the_next_command_goes_on_where_the_last_one_gave_up(
-    address: str, manners: Manners, tmp_path: Path
-) -> None:
+def test_the_next_command_goes_on_where_the_last_one_gave_up(address: str, manners: Manners, tmp_path: Path) -> None:
     manners.drops = [900_000, 0, 0, 0, 0, 0, 0]
     text = refusal(fetch, address, tmp_path / "a")
     assert text.startswith("no connection") and "run the command again" in text and "--url" in text
@@ -158,9 +156,7 @@ def test_no_network_is_one_line(tmp_path: Path) -> None:
     assert refusal(fetch, "file:///etc/passwd", tmp_path / "a").startswith("not a web address")
 
 
-def test_a_full_disk_is_seen_beforehand(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_seen_beforehand(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 1_000_000))  # type: ignore[attr-defined]
     assert "GB are needed" in refusal(fetch, address, tmp_path / "a")
 
@@ -184,19 +180,14 @@ def test_a_data_set_is_fetched_once_and_can_be_read(parts: Manners, tmp_path: Pa
     with serving(parts) as url:
         place = download("parts", tmp_path, url=url + "/", tick=lambda *t: told.append(t))
         asked = len(parts.seen)
-        assert (
-            download("parts", tmp_path, url=url) == place == tmp_path / "parts"
-            and len(parts.seen) == asked == 2
-        )
+        assert download("parts", tmp_path, url=url) == place == tmp_path / "parts" and len(parts.seen) == asked == 2
     assert (place / "facts.md").read_bytes() == b"facts"
     assert len(read(find_pair(tmp_path, "parts", 3)[1], CaptureParams())) > 8
     assert [p.name for p in tmp_path.iterdir()] == ["parts"]
     assert all(done <= total for done, total in told)
 
 
-def test_what_is_done_is_not_done_again(
-    parts: Manners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_done_is_not_done_again(parts: Manners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = parts.files.pop("parts_train.zip")
     with serving(parts) as url:
         monkeypatch.setenv("REGPIPE_DATA_URL", url)
@@ -224,6 +215,7 @@ def test_a_bad_archive_leaves_nothing_behind(parts: Manners, tmp_path: Path) -> 
     with serving(parts) as url:
         assert "outside its folder" in refusal(download, "parts", tmp_path, url=url)
         assert not list(tmp_path.rglob("*.zip")) and not (tmp_path / "parts").exists()
+        assert not list(tmp_path.iterdir())
         module.CATALOGUE["parts"] = DataSet("parts", entry.archives[1:], "other")
         assert "the archives hold no other/" in refusal(download, "parts", tmp_path, url=url)
 

@@ -22,11 +22,7 @@ def disc() -> np.ndarray:
 
 
 def as_palette(m: np.ndarray) -> Image.Image:
-    out = (
-        Image.fromarray(m.astype(np.uint8), "P")
-        if False
-        else Image.fromarray(m.astype(np.uint8)).convert("P")
-    )
+    out = Image.fromarray(m.astype(np.uint8), "P") if False else Image.fromarray(m.astype(np.uint8)).convert("P")
     out.putpalette([0, 0, 0, 128, 0, 0] + [0] * 750)
     return out
 

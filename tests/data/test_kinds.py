@@ -71,9 +71,7 @@ def test_moving_the_lower_half_back_gives_the_poses_of_the_scene(root: Path) -> 
 def test_the_hidden_frame_depends_on_names_alone(tmp_path: Path, root: Path) -> None:
     shutil.copytree(root / "parts", tmp_path / "parts")
     shutil.copytree(root / "parts", tmp_path / "other")
-    here, there, other = (
-        find_pair(r, d, 3)[1] for r, d in ((root, "parts"), (tmp_path, "parts"), (tmp_path, "other"))
-    )
+    here, there, other = (find_pair(r, d, 3)[1] for r, d in ((root, "parts"), (tmp_path, "parts"), (tmp_path, "other")))
     assert np.array_equal(hidden_transform(here).as_matrix(), hidden_transform(there).as_matrix())
     assert hidden_transform(here).angle_deg(hidden_transform(other)) > 1
     with pytest.raises(ValueError, match="no half of a split scene"):
