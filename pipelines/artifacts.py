@@ -38,7 +38,10 @@ def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays[path] = value
         return {"array": path}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _encode(getattr(value, f.name), f"{path}.{f.name}".lstrip("."), arrays) for f in dataclasses.fields(value)}
+        return {
+            f.name: _encode(getattr(value, f.name), f"{path}.{f.name}".lstrip("."), arrays)
+            for f in dataclasses.fields(value)
+        }
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, tuple | list):

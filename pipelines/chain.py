@@ -7,7 +7,9 @@ from pipelines.graph import Graph, Stage
 HALVES = {"nerf_up": "nerf-up", "nerf_down": "nerf-down", "capture_up": "capture-up", "capture_down": "capture-down"}
 
 
-def stage(name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None) -> Stage:
+def stage(
+    name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None
+) -> Stage:
     """A stage of the default chain, run by ``pipelines.stages.<section>:run``."""
     return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, version)
 

@@ -79,7 +79,13 @@ class Run:
         if stage.external:
             inputs[stage.external] = self.externals[stage.external].fingerprint
         params = getattr(self.config, stage.section)
-        return {"stage": stage.name, "version": stage.version, "params": asdict(params) if plain else params, "inputs": inputs, "seed": self.config.seed}
+        return {
+            "stage": stage.name,
+            "version": stage.version,
+            "params": asdict(params) if plain else params,
+            "inputs": inputs,
+            "seed": self.config.seed,
+        }
 
     def place(self, name: str) -> Place:
         """Where a stage's artifacts live."""
@@ -99,7 +105,9 @@ class Run:
         if failed and failed.get("key") == key:
             return Step(name, key, "failed", [str(failed.get("reason"))], None)
         newest = place.newest()
-        return Step(name, key, "stale" if newest else "missing", why(newest, self._facts(self.graph[name], plain=True)), newest)
+        return Step(
+            name, key, "stale" if newest else "missing", why(newest, self._facts(self.graph[name], plain=True)), newest
+        )
 
     def go(self, until: str | None = None, forced: frozenset[str] = frozenset()) -> None:
         """Make every artifact up to a stage; the forced ones anew, whatever is there."""
@@ -143,7 +151,9 @@ class Run:
             place.note_failure(key, str(error) or type(error).__name__)
             raise
         seconds = round(time.monotonic() - start, 3)
-        manifest = place.commit(key, {**self._facts(stage, plain=True), "seconds": seconds}, lambda folder: artifacts.save(record, folder))
+        manifest = place.commit(
+            key, {**self._facts(stage, plain=True), "seconds": seconds}, lambda folder: artifacts.save(record, folder)
+        )
         place.prune(key)
         self.records[name] = record
         self.ran.append(name)
@@ -154,7 +164,13 @@ class Run:
         import numpy as np
 
         rng = np.random.default_rng([self.config.seed, zlib.crc32(name.encode())])
-        return Context(rng, self.device, self.place(name).scratch(key), lambda done, total: self.watcher.tick(name, done, total), log)
+        return Context(
+            rng,
+            self.device,
+            self.place(name).scratch(key),
+            lambda done, total: self.watcher.tick(name, done, total),
+            log,
+        )
 
     def record(self, name: str) -> Any:
         """The answer of a stage: from memory, from the store if it is as it was written, else made again."""

@@ -61,7 +61,9 @@ class Graph:
     def _sorted(self) -> list[str]:
         order: list[str] = []
         while len(order) < len(self.stages):
-            ready = [s for s in self.stages.values() if s.name not in order and all(i in order for i in s.inputs.values())]
+            ready = [
+                s for s in self.stages.values() if s.name not in order and all(i in order for i in s.inputs.values())
+            ]
             if not ready:
                 raise ValueError(f"the stages {', '.join(sorted(set(self.stages) - set(order)))} wait for each other")
             order.append(ready[0].name)

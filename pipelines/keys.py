@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,19 @@ def why(old: dict[str, Any] | None, new: dict[str, Any]) -> list[str]:
         return ["first run"]
 
     def flat(m: dict[str, Any]) -> dict[str, Any]:
-        return {"code version": m["version"], "seed": m["seed"], **m["params"], **{f"input {k}": v for k, v in m["inputs"].items()}}
+        return {
+            "code version": m["version"],
+            "seed": m["seed"],
+            **m["params"],
+            **{f"input {k}": v for k, v in m["inputs"].items()},
+        }
 
     before, now = flat(old), flat(json.loads(json.dumps(new)))
     changed = [k for k in sorted({*before, *now}) if before.get(k) != now.get(k)]
-    return [k.replace("input ", "") + " changed" if k.startswith("input ") else f"{k}: {before.get(k)} -> {now.get(k)}" for k in changed]
+    return [
+        k.replace("input ", "") + " changed" if k.startswith("input ") else f"{k}: {before.get(k)} -> {now.get(k)}"
+        for k in changed
+    ]
 
 
 class Fingerprints:
@@ -35,10 +44,8 @@ class Fingerprints:
     def __init__(self, memo: Path) -> None:
         self.memo = memo
         self.known: dict[str, list[Any]] = {}
-        try:
+        with suppress(OSError, ValueError):  # no memo, or a damaged one: everything is read again
             self.known = json.loads(memo.read_text())
-        except (OSError, ValueError):
-            pass  # no memo, or a damaged one: everything is read again
 
     def of(self, files: list[Path], root: Path, description: Any) -> str:
         """One hash over relative names and contents, and what else describes how they are read."""

@@ -77,7 +77,9 @@ def changed(config: Config, section: str, name: str, value: Any, where: object) 
     hints = typing.get_type_hints(type(record))
     if name not in hints:
         raise UserError(f"{section} has no parameter {name!r}", where, near(name, hints) if hints else "it has none")
-    return replace(config, **{section: replace(record, **{name: as_type(value, hints[name], f"{section}.{name}", where)})})
+    return replace(
+        config, **{section: replace(record, **{name: as_type(value, hints[name], f"{section}.{name}", where)})}
+    )
 
 
 def as_type(value: Any, kind: Any, name: str, where: object) -> Any:
@@ -122,7 +124,9 @@ def describe(kind: Any) -> str:
     return "one of " + ", ".join(str(a) for a in typing.get_args(kind))
 
 
-def configure(preset: str = "standard", file: Path | None = None, sets: Iterable[str] = (), seed: int | None = None) -> Config:
+def configure(
+    preset: str = "standard", file: Path | None = None, sets: Iterable[str] = (), seed: int | None = None
+) -> Config:
     """Preset, then file, then single settings: the later wins."""
     config = PRESETS[preset]
     if file is not None:
@@ -131,7 +135,9 @@ def configure(preset: str = "standard", file: Path | None = None, sets: Iterable
         left, mark, value = text.partition("=")
         section, dot, name = left.strip().partition(".")
         if not (mark and dot):
-            raise UserError("not a setting", repr(text), "write --set stage.parameter=value, such as --set icp.points=5000")
+            raise UserError(
+                "not a setting", repr(text), "write --set stage.parameter=value, such as --set icp.points=5000"
+            )
         config = changed(config, section, name, value.strip(), f"--set {text}")
     return config if seed is None else replace(config, seed=seed)
 

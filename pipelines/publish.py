@@ -26,7 +26,11 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     write_models(out, fused, objid)
     for name, body in labels.files.items():
         write_whole(out / "labels" / name, json.dumps(body, indent=1))
-    for name, text in (("index.html", report.html), ("chamfer.csv", report.chamfer_csv), ("chamfer.json", report.chamfer_json)):
+    for name, text in (
+        ("index.html", report.html),
+        ("chamfer.csv", report.chamfer_csv),
+        ("chamfer.json", report.chamfer_json),
+    ):
         write_whole(out / "report" / name, text)
     result = {
         "format": 1,
@@ -60,7 +64,14 @@ def read_result(out: Path) -> dict[str, Any] | None:
 def published(out: Path, objid: int) -> list[Path]:
     """Every file a finished object has."""
     labels = [f"labels/{half}/{name}" for half in ("up", "down") for name in ("scene_gt.json", "scene_camera.json")]
-    rest = ["model.ply", "cloud.ply", "report/index.html", "report/chamfer.csv", "report/chamfer.json", "labels/models/models_info.json"]
+    rest = [
+        "model.ply",
+        "cloud.ply",
+        "report/index.html",
+        "report/chamfer.csv",
+        "report/chamfer.json",
+        "labels/models/models_info.json",
+    ]
     return [out / name for name in [*rest, *labels, f"labels/models/obj_{objid:06d}.ply"]]
 
 

@@ -100,7 +100,14 @@ class Place:
         try:
             fill(beside)
             files = {f.name: {"bytes": f.stat().st_size, "sha256": digest(f)} for f in sorted(beside.iterdir())}
-            manifest = {"format": 1, "key": key, **facts, "files": files, "versions": versions(), "finished": time.time()}
+            manifest = {
+                "format": 1,
+                "key": key,
+                **facts,
+                "files": files,
+                "versions": versions(),
+                "finished": time.time(),
+            }
             write_whole(beside / "manifest.json", json.dumps(manifest, indent=1))
             if self.of(key).exists():
                 self.remove(key)
@@ -124,7 +131,9 @@ class Place:
 
     def prune(self, keep: str) -> None:
         """Remove the oldest artifacts beyond those kept, and what dead runs left behind."""
-        found = sorted((m for p in self.folder.glob("[0-9a-f]*") if (m := self.manifest(p.name))), key=lambda m: -m["finished"])
+        found = sorted(
+            (m for p in self.folder.glob("[0-9a-f]*") if (m := self.manifest(p.name))), key=lambda m: -m["finished"]
+        )
         for manifest in [m for m in found if m["key"] != keep][KEPT - 1 :]:
             self.remove(manifest["key"])
         for left in [*self.folder.glob(".new-*"), *self.folder.glob(".scratch-*")]:

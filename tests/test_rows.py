@@ -23,7 +23,13 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
     ["pipelines.bench"],
     ["pipelines.cli"],
 ]
-PARAMS = {"registration.data.params", "registration.nerf.params", "registration.sources.params", "registration.verify.params", "registration.fuse.params"}
+PARAMS = {
+    "registration.data.params",
+    "registration.nerf.params",
+    "registration.sources.params",
+    "registration.verify.params",
+    "registration.fuse.params",
+}
 
 
 def modules() -> dict[str, Path]:
@@ -71,12 +77,19 @@ def test_imports_go_down_only() -> None:
 
 
 def test_the_test_would_see_a_fault() -> None:
-    assert faults({"registration.geometry.x": {"registration.data.bop"}, "registration.fuse.y": {"registration.verify.z"}}) != []
+    assert (
+        faults({"registration.geometry.x": {"registration.data.bop"}, "registration.fuse.y": {"registration.verify.z"}})
+        != []
+    )
 
 
 def test_no_room_is_too_large() -> None:
-    assert {n: len(f.read_text().splitlines()) for n, f in modules().items() if len(f.read_text().splitlines()) > 300} == {}
-    engine = sum(len((ROOT / "pipelines" / f"{n}.py").read_text().splitlines()) for n in ("graph", "keys", "store", "execute"))
+    assert {
+        n: len(f.read_text().splitlines()) for n, f in modules().items() if len(f.read_text().splitlines()) > 300
+    } == {}
+    engine = sum(
+        len((ROOT / "pipelines" / f"{n}.py").read_text().splitlines()) for n in ("graph", "keys", "store", "execute")
+    )
     assert engine <= 500
 
 

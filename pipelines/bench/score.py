@@ -22,7 +22,9 @@ def surface(file: Path) -> Array:  # (n, 3)
     import trimesh
 
     mesh: Any = trimesh.load(file, process=False)
-    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)).sample(POINTS, np.random.default_rng(0))[0]
+    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)).sample(
+        POINTS, np.random.default_rng(0)
+    )[0]
 
 
 def score_one(run: Path, truth: Path) -> dict[str, Any]:
@@ -33,7 +35,12 @@ def score_one(run: Path, truth: Path) -> dict[str, Any]:
         return row
     G, T = Rigid.from_matrix(facts["T_up_from_down"]), Rigid.from_matrix(result["T_up_from_down"])
     d = float(facts["diameter"])
-    row |= {"accepted": result["accepted"], "confidence": result["confidence"], "degrees": T.angle_deg(G), "seconds": float(sum(result["stages"].values()))}
+    row |= {
+        "accepted": result["accepted"],
+        "confidence": result["confidence"],
+        "degrees": T.angle_deg(G),
+        "seconds": float(sum(result["stages"].values())),
+    }
     true = surface(truth.with_suffix(".ply"))
     a, b = chamfer_parts(T.apply(G.inverse().apply(true)), true)
     h95 = float(max(np.quantile(a, 0.95), np.quantile(b, 0.95))) / d

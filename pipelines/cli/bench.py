@@ -44,5 +44,7 @@ def score(runs: Path, truth: Path, as_json: bool) -> int:
     console.print(table)
     done = [r for r in rows if "right" in r]
     wrong = sum(bool(r["accepted"]) and not r["right"] for r in done)
-    console.print(f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}")
+    console.print(
+        f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}"
+    )
     return Exit.ACCEPTED

@@ -50,7 +50,9 @@ class Screen:
         self.progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._tell_fresh()
         self.progress.stop()
 
@@ -130,16 +132,24 @@ def summary(console: Console, name: str, result: dict[str, Any], out: Path, quie
     turn = np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1)))
     seconds = sum(result["stages"].values())
     if quiet:
-        console.print(f"{name} {'accepted' if result['accepted'] else 'not accepted'} confidence {result['confidence']:.2f} chamfer {result['chamfer_mm']:.2f} mm {out}")
+        console.print(
+            f"{name} {'accepted' if result['accepted'] else 'not accepted'} confidence {result['confidence']:.2f} chamfer {result['chamfer_mm']:.2f} mm {out}"
+        )
         return
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_row("verdict", f"{word}[/], confidence {result['confidence']:.2f}")
-    table.add_row("halves apart", f"{result['chamfer_mm']:.2f} mm where both saw the object, {share:.2f} % of its {result['diameter_mm']:.0f} mm")
+    table.add_row(
+        "halves apart",
+        f"{result['chamfer_mm']:.2f} mm where both saw the object, {share:.2f} % of its {result['diameter_mm']:.0f} mm",
+    )
     table.add_row("turned by", f"{turn:.0f}° between the captures")
     if result["alternatives"]:
         same = all(a.get("same_model") for a in result["alternatives"])
-        table.add_row("alternatives", f"{len(result['alternatives'])} more transforms fit as well" + (" and give the same model" if same else ""))
+        table.add_row(
+            "alternatives",
+            f"{len(result['alternatives'])} more transforms fit as well" + (" and give the same model" if same else ""),
+        )
     if not result["accepted"]:
         for reason in result.get("reasons", []):
             table.add_row("", f"[dim]{reason}")

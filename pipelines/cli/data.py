@@ -8,7 +8,14 @@ import click
 
 from pipelines.cli.main import Exit
 
-ROOT = click.option("--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True, help="Where data sets lie.")
+ROOT = click.option(
+    "--bop-root",
+    type=click.Path(path_type=Path),
+    default=Path("bop"),
+    envvar="REGPIPE_BOP_ROOT",
+    show_default=True,
+    help="Where data sets lie.",
+)
 
 
 @click.group()
@@ -24,7 +31,15 @@ def list_sets(bop_root: Path) -> int:
     from registration.data.kinds import list_objects
     from registration.errors import UserError
 
-    here = sorted(p.name for p in bop_root.iterdir() if p.is_dir() and not p.name.startswith(".") and not p.name.endswith("_truth")) if bop_root.is_dir() else []
+    here = (
+        sorted(
+            p.name
+            for p in bop_root.iterdir()
+            if p.is_dir() and not p.name.startswith(".") and not p.name.endswith("_truth")
+        )
+        if bop_root.is_dir()
+        else []
+    )
     for name in here:
         try:
             click.echo(f"{name:<20} {len(list_objects(bop_root, name))} objects")
@@ -44,8 +59,20 @@ def list_sets(bop_root: Path) -> int:
 @click.option("--objects", type=int, default=3, show_default=True)
 @click.option("--views", type=int, default=60, show_default=True, help="Images of each capture.")
 @click.option("--size", type=int, default=200, show_default=True, help="Pixels along each side.")
-@click.option("--kind", "kinds", type=click.Choice(["none", "near", "exact"]), multiple=True, help="Symmetry of the parts, repeatable.  [default: one of each in turn]")
-@click.option("--mesh", "meshes", type=click.Path(path_type=Path), multiple=True, help="Your own mesh in millimetres, repeatable; instead of procedural parts.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(["none", "near", "exact"]),
+    multiple=True,
+    help="Symmetry of the parts, repeatable.  [default: one of each in turn]",
+)
+@click.option(
+    "--mesh",
+    "meshes",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Your own mesh in millimetres, repeatable; instead of procedural parts.",
+)
 @click.option("--depth", is_flag=True, help="Depth images too.")
 @click.option("--mask-noise", type=click.FloatRange(0, 5), default=1.0, show_default=True, help="0: perfect masks.")
 @click.option("--noise", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="Of the sensor.")

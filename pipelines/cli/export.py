@@ -16,7 +16,9 @@ from registration.errors import UserError
 @click.argument("what", type=click.Choice(["ply", "cloud", "chamfer", "labels", "pred6d"]))
 @click.option("--dataset", required=True)
 @click.option("--objid", type=int, required=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results are.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results are."
+)
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="File or folder to write.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export(what: str, dataset: str, objid: int, out: Path, to: Path, force: bool) -> int:
@@ -25,7 +27,11 @@ def export(what: str, dataset: str, objid: int, out: Path, to: Path, force: bool
 
     folder = out / dataset / f"obj_{objid:06d}"
     if read_result(folder) is None:
-        raise UserError("no finished result", folder, f"regpipe run --dataset {dataset} --objid {objid} first, or name the place with --out")
+        raise UserError(
+            "no finished result",
+            folder,
+            f"regpipe run --dataset {dataset} --objid {objid} first, or name the place with --out",
+        )
     if to.exists() and not force:
         raise UserError("something is there already", to, "name another place, or pass --force")
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +42,9 @@ def export(what: str, dataset: str, objid: int, out: Path, to: Path, force: bool
     elif what == "pred6d":
         to.write_text(json.dumps(pred6d(folder, objid), indent=1))
     else:
-        source = {"ply": "model.ply", "cloud": "cloud.ply"}.get(what) or f"report/chamfer.{'json' if to.suffix == '.json' else 'csv'}"
+        source = {"ply": "model.ply", "cloud": "cloud.ply"}.get(
+            what
+        ) or f"report/chamfer.{'json' if to.suffix == '.json' else 'csv'}"
         shutil.copyfile(folder / source, to)
     click.echo(str(to))
     return Exit.ACCEPTED

@@ -69,7 +69,7 @@ def cli() -> None:
     \b
     regpipe run --dataset mini --objid 1      the bundled example
     regpipe status                            what has been done
-    """  # noqa: D400, D205
+    """
 
 
 def complain(text: str) -> None:

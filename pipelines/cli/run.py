@@ -22,10 +22,27 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--all", "everything", is_flag=True, help="Every object of the data set."),
         click.option("--up", type=click.Path(path_type=Path), help="Capture folder, instead of --dataset."),
         click.option("--down", type=click.Path(path_type=Path), help="The other capture folder."),
-        click.option("--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True, help="Where data sets lie."),
-        click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results go."),
-        click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts go.  [default: OUT/.store]"),
-        click.option("--preset", type=click.Choice(["quick", "standard", "best"]), default="standard", show_default=True, help="How much work."),
+        click.option(
+            "--bop-root",
+            type=click.Path(path_type=Path),
+            default=Path("bop"),
+            envvar="REGPIPE_BOP_ROOT",
+            show_default=True,
+            help="Where data sets lie.",
+        ),
+        click.option(
+            "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results go."
+        ),
+        click.option(
+            "--store", type=click.Path(path_type=Path), help="Where cached artifacts go.  [default: OUT/.store]"
+        ),
+        click.option(
+            "--preset",
+            type=click.Choice(["quick", "standard", "best"]),
+            default="standard",
+            show_default=True,
+            help="How much work.",
+        ),
         click.option("--set", "sets", multiple=True, metavar="STAGE.PARAM=VALUE", help="One parameter, repeatable."),
         click.option("--config", type=click.Path(path_type=Path), help="TOML file of parameters."),
         click.option("--seed", type=click.IntRange(0), help="Of all chance.  [default: 0]"),
@@ -49,7 +66,9 @@ def forced_from(graph: Any, start: str | None) -> frozenset[str]:
 @click.option("--from", "start", metavar="STAGE", help="Make this stage and all that follow anew.")
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
 @click.option("--force", is_flag=True, help="Make everything anew.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Objects at a time, each in a process.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Objects at a time, each in a process."
+)
 def run(start: str | None, until: str | None, force: bool, jobs: int, **options: Any) -> int:
     """Register two captures of an object.
 
@@ -102,7 +121,9 @@ def one(request: Request, objid: int | None, until: str | None, forced: frozense
         return Exit.FAILED
 
 
-def in_parallel(request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], jobs: int) -> int:
+def in_parallel(
+    request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], jobs: int
+) -> int:
     """Several objects at a time, each in a process of its own, with its share of the threads."""
     import os
     from concurrent.futures import ProcessPoolExecutor
@@ -121,18 +142,31 @@ def in_parallel(request: Request, wanted: list[int | None], until: str | None, f
 @common
 @click.option("--force", is_flag=True, help="Make it anew even if it is fresh.")
 @seed_flags
-def stage(name: str, force: bool, half: str | None, viz: bool, cont: bool, image: int | None, bestimage: int | None, **options: Any) -> int:
+def stage(
+    name: str,
+    force: bool,
+    half: str | None,
+    viz: bool,
+    cont: bool,
+    image: int | None,
+    bestimage: int | None,
+    **options: Any,
+) -> int:
     """Run one stage NAME; its inputs come from the cache, or are made if they are missing.
 
     \b
     Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse labels report
-    """  # noqa: D400
+    """
     from pipelines.chain import DEFAULT
 
     name = DEFAULT.named(modern(name, half)).name
     if image is not None or bestimage is not None:
         flag = "--id" if image is not None else "--bestimage"
-        raise UserError(f"{flag} needs a source that guesses from single images", f"stage {name}", "the source shape looks at all images at once; leave the option out")
+        raise UserError(
+            f"{flag} needs a source that guesses from single images",
+            f"stage {name}",
+            "the source shape looks at all images at once; leave the option out",
+        )
     request = Request(**options)
     return worst([one_stage(request, objid, name, force, viz, cont) for objid in objects_of(request)])
 

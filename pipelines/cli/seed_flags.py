@@ -28,14 +28,24 @@ def modern(name: str, half: str | None) -> str:
     plain = name.removesuffix(".py").lower()
     if name.endswith(".py") or (plain in SCRIPTS and plain not in ("icp",)):
         if plain in SCRIPTS:
-            raise UserError(f"{name} is now a stage", SCRIPTS[plain], f"regpipe stage {SCRIPTS[plain].split()[0]} --dataset D --objid N")
+            raise UserError(
+                f"{name} is now a stage",
+                SCRIPTS[plain],
+                f"regpipe stage {SCRIPTS[plain].split()[0]} --dataset D --objid N",
+            )
         raise UserError("no stage of this name", name, "regpipe stage --help lists them")
     if name in ("nerf", "capture"):
         if half is None:
-            raise UserError(f"{name} is done for each half", name, f"write {name}-up or {name}-down, or add --half up|down")
+            raise UserError(
+                f"{name} is done for each half", name, f"write {name}-up or {name}-down, or add --half up|down"
+            )
         return f"{name}-{half}"
     if name in LATER:
-        raise UserError(f"stage {name!r} belongs to the learned source, which this version does not have", name, "the source in use is shape: regpipe stage poses")
+        raise UserError(
+            f"stage {name!r} belongs to the learned source, which this version does not have",
+            name,
+            "the source in use is shape: regpipe stage poses",
+        )
     return name
 
 
@@ -47,11 +57,42 @@ def half_of(_context: Any, _option: Any, value: str | None) -> str | None:
 def seed_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of the old scripts."""
     options = [
-        click.option("--half", "--UH", type=click.Choice(["up", "down", "1", "0"]), callback=half_of, help="Which half, for stages that exist twice."),
-        click.option("--viz", type=bool, is_flag=False, flag_value=True, default=False, help="Write a picture of the result and say where."),
-        click.option("--cont", type=bool, is_flag=False, flag_value=True, default=True, help="Go on from the checkpoint (the default); --cont 0 starts anew."),
-        click.option("--id", "image", type=int, default=None, help="On stage poses: one image only (needs a source that works by images)."),
-        click.option("--bestimage", type=int, default=None, help="On stage icp: start from the hypothesis of one image (needs a source that works by images)."),
+        click.option(
+            "--half",
+            "--UH",
+            type=click.Choice(["up", "down", "1", "0"]),
+            callback=half_of,
+            help="Which half, for stages that exist twice.",
+        ),
+        click.option(
+            "--viz",
+            type=bool,
+            is_flag=False,
+            flag_value=True,
+            default=False,
+            help="Write a picture of the result and say where.",
+        ),
+        click.option(
+            "--cont",
+            type=bool,
+            is_flag=False,
+            flag_value=True,
+            default=True,
+            help="Go on from the checkpoint (the default); --cont 0 starts anew.",
+        ),
+        click.option(
+            "--id",
+            "image",
+            type=int,
+            default=None,
+            help="On stage poses: one image only (needs a source that works by images).",
+        ),
+        click.option(
+            "--bestimage",
+            type=int,
+            default=None,
+            help="On stage icp: start from the hypothesis of one image (needs a source that works by images).",
+        ),
     ]
     for option in reversed(options):
         command = option(command)

@@ -33,11 +33,21 @@ class Request:
     def __post_init__(self) -> None:
         pair = (self.up is not None) + (self.down is not None)
         if pair == 1:
-            raise UserError("one capture is not enough", "--down" if self.up else "--up", "name both: --up DIR --down DIR")
+            raise UserError(
+                "one capture is not enough", "--down" if self.up else "--up", "name both: --up DIR --down DIR"
+            )
         if pair and (self.dataset or self.objid or self.everything):
-            raise UserError("two ways to name the captures", "--up and --dataset", "use --up DIR --down DIR, or --dataset D --objid N")
+            raise UserError(
+                "two ways to name the captures",
+                "--up and --dataset",
+                "use --up DIR --down DIR, or --dataset D --objid N",
+            )
         if not pair and not self.dataset:
-            raise UserError("nothing to register", "regpipe run", "name it: --dataset D --objid N (or --all), or --up DIR --down DIR")
+            raise UserError(
+                "nothing to register",
+                "regpipe run",
+                "name it: --dataset D --objid N (or --all), or --up DIR --down DIR",
+            )
 
     def name(self, objid: int | None) -> str:
         """The object's name in the store and on the screen."""
@@ -69,7 +79,9 @@ def objects_of(request: Request) -> list[int | None]:
 
     if request.dataset == "mini":
         make_mini(request)
-    objects = list_objects(request.bop_root, request.dataset) if request.everything else list(dict.fromkeys(request.objid))
+    objects = (
+        list_objects(request.bop_root, request.dataset) if request.everything else list(dict.fromkeys(request.objid))
+    )
     for objid in objects:
         find_pair(request.bop_root, request.dataset, objid)
     if not objects:
@@ -88,8 +100,8 @@ def make_mini(request: Request) -> None:
 
 def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
     """The object's chain, ready to go."""
-    from pipelines.execute import Run, capture_inputs
     from pipelines.chain import DEFAULT
+    from pipelines.execute import Run, capture_inputs
     from pipelines.store import Store
     from registration.data.kinds import files_of, find_pair, pair_of
 

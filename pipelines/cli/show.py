@@ -17,7 +17,13 @@ def picture_of(run: Any, stage: str, out: Path) -> Path:
     if stage.startswith("capture"):
         image = p.sheet([record.rgb[i] for i in range(0, len(record), max(1, len(record) // 12))][:12], 4)
     elif stage.startswith("nerf"):
-        image = p.sheet([p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360) for a, e in ((30, 25), (150, 25), (30, -35))], 3)
+        image = p.sheet(
+            [
+                p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360)
+                for a, e in ((30, 25), (150, 25), (30, -35))
+            ],
+            3,
+        )
     elif stage == "clouds":
         halves = ((record.up, p.UP), (record.down, p.DOWN))
         image = p.sheet([p.scattered([(c.points, c.normals, tint)], 35, 20, 480) for c, tint in halves], 2)
@@ -26,9 +32,19 @@ def picture_of(run: Any, stage: str, out: Path) -> Path:
         down = (T.apply(clouds.down.points), T.turn(clouds.down.normals), p.DOWN)
         image = p.scattered([(clouds.up.points, clouds.up.normals, p.UP), down], 35, 20, 640)
     elif stage == "fuse":
-        image = p.sheet([p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360) for a, e in ((30, 25), (150, 25), (30, -35))], 3)
+        image = p.sheet(
+            [
+                p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360)
+                for a, e in ((30, 25), (150, 25), (30, -35))
+            ],
+            3,
+        )
     else:
-        raise UserError(f"stage {stage} has no picture of its own", "--viz", "look at the report, or at capture, nerf, clouds, icp, fuse")
+        raise UserError(
+            f"stage {stage} has no picture of its own",
+            "--viz",
+            "look at the report, or at capture, nerf, clouds, icp, fuse",
+        )
     file = out / "pictures" / f"{stage}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(p.png(image))

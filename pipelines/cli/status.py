@@ -18,7 +18,9 @@ COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red
 @click.command()
 @click.option("--dataset", help="Only this data set.")
 @click.option("--objid", type=int, multiple=True, help="Only this object, repeatable.")
-@click.option("--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True)
+@click.option(
+    "--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--store", type=click.Path(path_type=Path), help="[default: OUT/.store]")
 @click.option("--preset", type=click.Choice(["quick", "standard", "best"]), default="standard", show_default=True)
@@ -28,14 +30,24 @@ COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red
 @click.option("--skip-bad", type=click.IntRange(0))
 @click.option("--check", is_flag=True, help="Compare every file with its checksum.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(dataset: str | None, objid: tuple[int, ...], out: Path, store: Path | None, check: bool, as_json: bool, **options: Any) -> int:
+def status(
+    dataset: str | None,
+    objid: tuple[int, ...],
+    out: Path,
+    store: Path | None,
+    check: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Every stage of every object: fresh, stale (and why), missing or failed; its seconds and size."""
     root = store or out / ".store"
     found = sorted(p for p in root.glob("*/obj_*") if p.is_dir() and not p.parent.name.startswith("."))
     chosen = [p for p in found if (not dataset or p.parent.name == dataset) and (not objid or int(p.name[4:]) in objid)]
     if not chosen:
         asked = f"{dataset or 'any data set'}{', objects ' + ', '.join(map(str, objid)) if objid else ''}"
-        raise UserError(f"nothing has been run ({asked})", root, "regpipe run first, or name the place with --out or --store")
+        raise UserError(
+            f"nothing has been run ({asked})", root, "regpipe run first, or name the place with --out or --store"
+        )
     rows = {f"{p.parent.name}/{p.name}": steps(p, out, root, check, options) for p in chosen}
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -49,11 +61,32 @@ def steps(place: Path, out: Path, root: Path, check: bool, options: dict[str, An
     from pipelines.cli.setup import Request, open_run
 
     number = int(place.name[4:])
-    request = Request(place.parent.name, (number,), False, None, None, out=out, store=root, device="auto", verbose=False, quiet=True, **options)
+    request = Request(
+        place.parent.name,
+        (number,),
+        False,
+        None,
+        None,
+        out=out,
+        store=root,
+        device="auto",
+        verbose=False,
+        quiet=True,
+        **options,
+    )
     try:
         plan = open_run(request, number, None)
     except UserError as error:
-        return [{"stage": "captures", "state": "failed", "why": str(error), "seconds": None, "bytes": None, "finished": None}]
+        return [
+            {
+                "stage": "captures",
+                "state": "failed",
+                "why": str(error),
+                "seconds": None,
+                "bytes": None,
+                "finished": None,
+            }
+        ]
     rows = []
     for step in plan.plan():
         manifest = step.manifest if step.state == "fresh" else None
@@ -61,7 +94,16 @@ def steps(place: Path, out: Path, root: Path, check: bool, options: dict[str, An
         if check and manifest and (damaged := plan.place(step.stage).damage(step.key)):
             state, reason = "failed", f"{damaged} is not as it was written; the next run makes it again"
         size = sum(f["bytes"] for f in manifest["files"].values()) if manifest else None
-        rows.append({"stage": step.stage, "state": state, "why": reason, "seconds": manifest and manifest["seconds"], "bytes": size, "finished": manifest and manifest["finished"]})
+        rows.append(
+            {
+                "stage": step.stage,
+                "state": state,
+                "why": reason,
+                "seconds": manifest and manifest["seconds"],
+                "bytes": size,
+                "finished": manifest and manifest["finished"],
+            }
+        )
     return rows
 
 
@@ -73,7 +115,14 @@ def show(rows: dict[str, list[dict[str, Any]]]) -> None:
     console = Console(highlight=False)
     for name, steps_of in rows.items():
         table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-        for head, side in (("stage", "left"), ("state", "left"), ("seconds", "right"), ("size", "right"), ("finished", "left"), ("why", "left")):
+        for head, side in (
+            ("stage", "left"),
+            ("state", "left"),
+            ("seconds", "right"),
+            ("size", "right"),
+            ("finished", "left"),
+            ("why", "left"),
+        ):
             table.add_column(head, justify=side, header_style="dim")  # type: ignore[arg-type]
         for row in steps_of:
             size = "" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"

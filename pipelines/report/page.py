@@ -66,7 +66,9 @@ def rows(head: list[str], body: list[list[str]]) -> str:
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def contact_sheet(capture: Capture, caster: Caster, T_capture_from_model: Rigid, colour: tuple[int, int, int], count: int) -> Picture:
+def contact_sheet(
+    capture: Capture, caster: Caster, T_capture_from_model: Rigid, colour: tuple[int, int, int], count: int
+) -> Picture:
     """Some images of a capture, spread over it, with the whole model's outline."""
     chosen = np.linspace(0, len(capture) - 1, min(count, len(capture))).round().astype(int)
     return sheet([outlined(capture, int(i), caster, T_capture_from_model, colour) for i in chosen], 4)
@@ -93,10 +95,21 @@ def make_report(
     word = "Accepted" if icp.accepted else "Not accepted"
     turn = T.angle_deg()
     candidates = [
-        [str(n + 1), verdict.source[n], f"{verdict.total[n]:.4f}", f"{verdict.mask[n]:.4f}", f"{verdict.free[n]:.4f}", f"{verdict.overlap[n]:.2f}", f"{100 * verdict.same[n]:.1f}"]
+        [
+            str(n + 1),
+            verdict.source[n],
+            f"{verdict.total[n]:.4f}",
+            f"{verdict.mask[n]:.4f}",
+            f"{verdict.free[n]:.4f}",
+            f"{verdict.overlap[n]:.2f}",
+            f"{100 * verdict.same[n]:.1f}",
+        ]
         for n in range(min(8, len(verdict.total)))
     ]
-    halves = [[h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get('skipped', [])))] for h, c, n in zip(("up", "down"), captures, nerfs, strict=True)]
+    halves = [
+        [h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get("skipped", [])))]
+        for h, c, n in zip(("up", "down"), captures, nerfs, strict=True)
+    ]
     body = [
         f"<h1>{html.escape(name)}</h1><div class='verdict {'yes' if icp.accepted else 'no'}'><b>{word}</b>, confidence {icp.confidence:.2f}. "
         f"The object was turned by {turn:.0f} degrees between the captures; where both halves saw it they lie {icp.chamfer_mm:.2f} mm apart "

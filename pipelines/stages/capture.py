@@ -25,7 +25,9 @@ def run(ctx: Context, params: CaptureParams, spec: CaptureSpec) -> Capture:
     try:
         return centred(capture, params)
     except ValueError as error:
-        raise UserError(str(error), spec.folder, "check scene_gt.json and scene_camera.json against the masks") from error
+        raise UserError(
+            str(error), spec.folder, "check scene_gt.json and scene_camera.json against the masks"
+        ) from error
 
 
 def centred(capture: Capture, params: CaptureParams) -> Capture:
@@ -40,4 +42,8 @@ def centred(capture: Capture, params: CaptureParams) -> Capture:
     if corner:
         K[:, 0, 2] -= 0.5 * capture.K[:, 0, 0] / capture.K_full[:, 0, 0]
         K[:, 1, 2] -= 0.5 * capture.K[:, 1, 1] / capture.K_full[:, 1, 1]
-    return replace(capture, K=K, notes={**capture.notes, "pixel_shift_wished": round(wish, 3), "pixel_centre": "half" if corner else "whole"})
+    return replace(
+        capture,
+        K=K,
+        notes={**capture.notes, "pixel_shift_wished": round(wish, 3), "pixel_centre": "half" if corner else "whole"},
+    )

@@ -10,7 +10,9 @@ from registration.fuse.record import Fused, Labels
 from registration.verify.record import Registration
 
 
-def run(ctx: Context, params: LabelsParams, icp: Registration, fuse: Fused, capture_up: Capture, capture_down: Capture) -> Labels:
+def run(
+    ctx: Context, params: LabelsParams, icp: Registration, fuse: Fused, capture_up: Capture, capture_down: Capture
+) -> Labels:
     """BOP label files."""
     objid = capture_up.notes.get("objid") or 1
     return labels_of(capture_up, capture_down, icp.T_up_from_down, fuse, int(objid))

@@ -21,8 +21,14 @@ def run(ctx: Context, params: NerfParams, capture: Capture) -> NerfHalf:
         level, curve = train(capture, params, seed, device, ctx.scratch / "checkpoint.pt", ctx.tick)
         half = half_of(capture, level, curve, params)
     except ValueError as error:
-        raise UserError(f"no object could be learned, {error}", capture.name, "check the masks and the poses") from error
+        raise UserError(
+            f"no object could be learned, {error}", capture.name, "check the masks and the poses"
+        ) from error
     ctx.log.info("%s: PSNR %.1f dB, silhouettes agree by %.3f", capture.name, half.psnr, half.mask_iou)
     if half.mask_iou < 0.85:
-        ctx.log.warning("%s: the model's silhouettes agree with the masks by only %.2f: masks or poses are poor", capture.name, half.mask_iou)
+        ctx.log.warning(
+            "%s: the model's silhouettes agree with the masks by only %.2f: masks or poses are poor",
+            capture.name,
+            half.mask_iou,
+        )
     return half

@@ -12,7 +12,13 @@ from registration.sources.params import PosesParams
 
 
 def run(
-    ctx: Context, params: PosesParams, clouds: Clouds, nerf_up: NerfHalf, nerf_down: NerfHalf, capture_up: Capture, capture_down: Capture
+    ctx: Context,
+    params: PosesParams,
+    clouds: Clouds,
+    nerf_up: NerfHalf,
+    nerf_down: NerfHalf,
+    capture_up: Capture,
+    capture_down: Capture,
 ) -> Hypotheses:
     """Ask every source named in the parameters."""
     if not params.sources:

@@ -100,12 +100,7 @@ def tar_members(archive: tarfile.TarFile, name: str) -> Iterator[Member]:
 def safe(member: str, name: str) -> PurePosixPath:
     """A path that stays in its folder on every system."""
     path = PurePosixPath(member.replace("\\", "/"))
-    if (
-        path.is_absolute()
-        or ".." in path.parts
-        or "\0" in member
-        or any(":" in part for part in path.parts[:1])
-    ):
+    if path.is_absolute() or ".." in path.parts or "\0" in member or any(":" in part for part in path.parts[:1]):
         raise BadArchive("a file would land outside its folder", f"{name}: {member!r}", DISTRUST)
     return path
 
@@ -142,9 +137,7 @@ def write(members: list[Member], name: str, place: Path, top: str, tick: Tick) -
             done += member.size
             tick(done, total)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise BadArchive(
-            "the archive names one place twice", f"{name}: {error.filename}", "do not trust it"
-        ) from error
+        raise BadArchive("the archive names one place twice", f"{name}: {error.filename}", "do not trust it") from error
 
 
 def merge(source: Path, place: Path, last: str = "") -> None:

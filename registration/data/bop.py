@@ -66,13 +66,9 @@ class Folder:
             raise UserError("no such folder", path, mend)
         found = [images_in(image_folder(path, names)) for names in (COLOUR, MASK, DEPTH)]
         if not found[0]:
-            raise UserError(
-                "no colour images", image_folder(path, COLOUR), "expected rgb/000000.png or .jpg and on"
-            )
+            raise UserError("no colour images", image_folder(path, COLOUR), "expected rgb/000000.png or .jpg and on")
         if not found[1]:
-            raise UserError(
-                "no masks", image_folder(path, MASK), "expected mask_visib/000000_000000.png and on"
-            )
+            raise UserError("no masks", image_folder(path, MASK), "expected mask_visib/000000_000000.png and on")
         return cls(path, *found)
 
     def colour_of(self, entry: Entry) -> Path:
@@ -206,9 +202,7 @@ def refuse(folder: Path, usable: int, bad: list[BadFrame], params: CaptureParams
 
 def split(results: list[Any]) -> tuple[list[Any], list[BadFrame]]:
     """What succeeded, and what did not."""
-    return [r for r in results if not isinstance(r, BadFrame)], [
-        r for r in results if isinstance(r, BadFrame)
-    ]
+    return [r for r in results if not isinstance(r, BadFrame)], [r for r in results if isinstance(r, BadFrame)]
 
 
 def read_scene(
@@ -242,9 +236,7 @@ def read_scene(
     return assemble(name, folder, good, sorted(bad, key=order))
 
 
-def assemble(
-    name: str, folder: Folder, good: list[tuple[Frame, dict[str, NDArray]]], bad: list[BadFrame]
-) -> Capture:
+def assemble(name: str, folder: Folder, good: list[tuple[Frame, dict[str, NDArray]]], bad: list[BadFrame]) -> Capture:
     """Crops of one size, stacked."""
     frames = [f for f, _ in good]
     entries = [f.entry for f in frames]
@@ -253,9 +245,7 @@ def assemble(
     scales = {e.depth_scale for e in entries}
     ids = {e.objid for e in entries} - {None}
     notes = {
-        "skipped": [
-            {"id": b.id, "file": str(b.file.relative_to(folder.path)), "reason": b.reason} for b in bad
-        ],
+        "skipped": [{"id": b.id, "file": str(b.file.relative_to(folder.path)), "reason": b.reason} for b in bad],
         "cut_off": [f.id for f in frames if f.cut_off],
         "objid": ids.pop() if len(ids) == 1 else None,
         "depth_scale": scales.pop() if len(scales) == 1 else 1.0,

@@ -81,9 +81,7 @@ def rotation(entry: dict[str, Any], file: Path) -> Array:  # (3, 3)
     if np.linalg.det(R) < 0:
         raise BadFrame(file, "cam_R_m2c is a mirror, not a rotation: its determinant is negative")
     if np.abs(stretch - 1).max() > STRETCH:
-        raise BadFrame(
-            file, f"cam_R_m2c is not a rotation: it scales by {stretch[2]:.3g} to {stretch[0]:.3g}"
-        )
+        raise BadFrame(file, f"cam_R_m2c is not a rotation: it scales by {stretch[2]:.3g} to {stretch[0]:.3g}")
     return u @ vt
 
 
@@ -101,9 +99,7 @@ def instance_of(poses: Any, objid: int | None, file: Path) -> int:
     raise BadFrame(file, f"object {objid} is not in it" if poses else "no pose is given")
 
 
-def read_entry(
-    key: str, gt: dict[str, Any], camera: dict[str, Any], objid: int | None, folder: Path
-) -> Entry:
+def read_entry(key: str, gt: dict[str, Any], camera: dict[str, Any], objid: int | None, folder: Path) -> Entry:
     """One image's pose and intrinsics, checked."""
     gt_file, camera_file = folder / "scene_gt.json", folder / "scene_camera.json"
     for body, file in ((gt, gt_file), (camera, camera_file)):

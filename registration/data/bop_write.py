@@ -16,9 +16,7 @@ def scene_gt(ids: Iterable[int], R: Array, t: Array, objid: int) -> dict[str, li
     """Image id -> pose of the one object in it: ``x_cam = R x + t``, mm; R is (n, 3, 3), t (n, 3)."""
     poses = zip(ids, np.asarray(R, float), np.asarray(t, float), strict=True)
     return {
-        str(int(i)): [
-            {"cam_R_m2c": r.ravel().tolist(), "cam_t_m2c": s.ravel().tolist(), "obj_id": int(objid)}
-        ]
+        str(int(i)): [{"cam_R_m2c": r.ravel().tolist(), "cam_t_m2c": s.ravel().tolist(), "obj_id": int(objid)}]
         for i, r, s in poses
     }
 

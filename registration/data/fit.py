@@ -65,8 +65,6 @@ def misfits(entries: list[Entry], centres: Array, diagonals: Array, folder: Path
             out[entry.id] = BadFrame(folder / "scene_gt.json", reason, entry.id)
     if len(out) > len(entries) / 2:
         mend = "x_cam = cam_R_m2c x + cam_t_m2c in millimetres, x right, y down, z forward; cam_K in pixels"
-        raise UserError(
-            f"{len(out)} of {len(entries)} poses do not fit their masks", folder / "scene_gt.json", mend
-        )
+        raise UserError(f"{len(out)} of {len(entries)} poses do not fit their masks", folder / "scene_gt.json", mend)
     refuse_metres(float(np.median(q[:, 2])), folder)
     return out

@@ -52,9 +52,7 @@ def refuse_truth(folder: Path) -> None:
 def data_sets(root: Path) -> list[str]:
     """Data sets that are there."""
     folders = root.iterdir() if root.is_dir() else ()
-    return sorted(
-        p.name for p in folders if p.is_dir() and not p.name.endswith("_truth") and p.name[0] != "."
-    )
+    return sorted(p.name for p in folders if p.is_dir() and not p.name.endswith("_truth") and p.name[0] != ".")
 
 
 def find_dataset(root: Path, dataset: str) -> Path:
@@ -72,16 +70,12 @@ def find_dataset(root: Path, dataset: str) -> Path:
             "regpipe run --dataset mini makes it, or: regpipe data synth mini",
         )
     if dataset in CATALOGUE:
-        raise UserError(
-            f"data set {dataset!r} is not here", folder, f"get it with: regpipe data download {dataset}"
-        )
+        raise UserError(f"data set {dataset!r} is not here", folder, f"get it with: regpipe data download {dataset}")
     there = data_sets(root)
     near = difflib.get_close_matches(dataset, [*there, *CATALOGUE, "mini"], 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(there) or "none"
-    raise UserError(
-        f"no data set {dataset!r}", root, f"{hint}there: {listed}; --bop-root names another place"
-    )
+    raise UserError(f"no data set {dataset!r}", root, f"{hint}there: {listed}; --bop-root names another place")
 
 
 def halves_of(folder: Path) -> dict[int, set[str]]:
@@ -111,9 +105,7 @@ def list_objects(root: Path, dataset: str) -> list[int]:
         return sorted(n for n, halves in halves_of(folder / ONBOARDING).items() if len(halves) == 2)
     scenes = scenes_of(folder)
     if not scenes:
-        mend = (
-            f"expected {ONBOARDING}/ with obj_NNNNNN_up and _down, or scenes in one of {', '.join(CLASSIC)}"
-        )
+        mend = f"expected {ONBOARDING}/ with obj_NNNNNN_up and _down, or scenes in one of {', '.join(CLASSIC)}"
         raise UserError("not a BOP data set", folder, mend)
     return sorted(scenes)
 

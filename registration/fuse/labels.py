@@ -8,7 +8,6 @@ import numpy as np
 
 from registration.data.capture import Capture
 from registration.fuse.record import Fused, Labels
-from registration.fuse.record import Fused, Labels
 from registration.geometry.rigid import Array, Rigid
 
 
@@ -24,7 +23,10 @@ def scene_gt(capture: Capture, T_capture_from_model: Rigid, objid: int) -> dict[
 def scene_camera(capture: Capture) -> dict[str, dict[str, Any]]:
     """Image id -> intrinsics of the whole image, as they were read."""
     scale = float(capture.notes.get("depth_scale", 1.0))
-    return {str(i): {"cam_K": K.ravel().tolist(), "depth_scale": scale} for i, K in zip(capture.ids, capture.K_full, strict=True)}
+    return {
+        str(i): {"cam_K": K.ravel().tolist(), "depth_scale": scale}
+        for i, K in zip(capture.ids, capture.K_full, strict=True)
+    }
 
 
 def model_info(points: Array, diameter: float) -> dict[str, float]:  # (n, 3)

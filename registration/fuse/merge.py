@@ -51,7 +51,7 @@ def even_tint(up: Cloud, down: Cloud, T: Rigid) -> tuple[Array, Array]:
     moved = T.apply(down.points)
     distance, index = KDTree(up.points).query(moved)
     near = distance < np.quantile(distance, 0.3) + 1e-9
-    a, b = up.colours[index[near]].astype(float), down.colours[near].astype(float)
+    a, b = up.colours[np.asarray(index)[near]].astype(float), down.colours[near].astype(float)
     gain = np.median(a.mean(1) + 1) / np.median(b.mean(1) + 1)
     return up.colours.astype(float), np.clip(down.colours * gain, 0, 255)
 
@@ -80,7 +80,7 @@ def fuse(up: HalfModel, down: HalfModel, T: Rigid, params: FuseParams, rng: np.r
 
 def tint_of(points: Array, tree: KDTree, tints: Array) -> NDArray[np.uint8]:
     """Mean colour of the four nearest seen points."""
-    index = tree.query(points, k=4)[1]
+    index = np.asarray(tree.query(points, k=4)[1])
     return tints[index].mean(1).round().clip(0, 255).astype(np.uint8)
 
 

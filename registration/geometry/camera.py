@@ -45,7 +45,9 @@ class Cameras:
 
     def moved(self, T_here_from_there: Rigid) -> Cameras:
         """The same cameras, for points given in another frame: T maps those into the capture's frame."""
-        return Cameras(self.K, self.R @ T_here_from_there.R, self.R @ T_here_from_there.t + self.t, self.width, self.height)
+        return Cameras(
+            self.K, self.R @ T_here_from_there.R, self.R @ T_here_from_there.t + self.t, self.width, self.height
+        )
 
 
 def pixel_grid(width: int, height: int) -> Array:  # (height * width, 2)

@@ -25,10 +25,12 @@ class Solid:
     def from_field(cls, low: Array, step: float, sdf: NDArray[np.float32], sure: float = 2.0) -> Solid:
         """From distances in voxels that are true near the surface only; further off they are measured anew."""
         inside = sdf < 0
-        far = np.where(inside, 0.5 - distance_transform_edt(inside), distance_transform_edt(~inside) - 0.5)
+        far = np.where(
+            inside, 0.5 - np.asarray(distance_transform_edt(inside)), np.asarray(distance_transform_edt(~inside)) - 0.5
+        )
         near = np.clip((np.abs(far) - sure) / sure, 0, 1)  # 0: believe the field, 1: believe the measure
         grid = (near * far + (1 - near) * np.clip(sdf, -2 * sure, 2 * sure)) * step
-        return cls(low, step, grid.astype(np.float32), np.stack(np.gradient(grid, step)).astype(np.float32))
+        return cls(low, step, grid.astype(np.float32), np.stack(list(np.gradient(grid, step))).astype(np.float32))
 
     def at(self, points: Array) -> Array:  # (n, 3) -> (n,)
         """Signed distance, mm; beyond the grid the way to it is added."""

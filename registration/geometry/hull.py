@@ -45,7 +45,7 @@ def signed_mask_distance(mask: Mask, inside: Mask | None = None) -> NDArray[np.f
     known = mask if inside is None else mask | ~inside
     if known.all():
         return np.full(mask.shape, float(max(mask.shape)), np.float32)
-    return (distance_transform_edt(known) - distance_transform_edt(~known)).astype(np.float32)
+    return (np.asarray(distance_transform_edt(known)) - np.asarray(distance_transform_edt(~known))).astype(np.float32)
 
 
 def look_at_centre(cameras: Cameras, masks: NDArray[np.bool_]) -> tuple[Array, float]:
@@ -60,7 +60,7 @@ def look_at_centre(cameras: Cameras, masks: NDArray[np.bool_]) -> tuple[Array, f
         sizes.append(np.hypot(x.max() - x.min() + 1, y.max() - y.min() + 1) / 2 / cameras.K[i, 0, 0])
     centre = np.linalg.solve(A, b)
     depth = np.linalg.norm(cameras.centres() - centre, axis=1)
-    return centre, float(1.1 * np.max(np.array(sizes) * depth))
+    return np.asarray(centre, float), float(1.1 * np.max(np.array(sizes) * depth))
 
 
 def hull_depth(cameras: Cameras, distances: NDArray[np.float32], points: Array, tolerated: int) -> NDArray[np.float32]:
@@ -81,7 +81,9 @@ def hull_depths(cameras: Cameras, distances: NDArray[np.float32], points: Array,
     return worst
 
 
-def hull_box(cameras: Cameras, distances: NDArray[np.float32], masks: NDArray[np.bool_], tolerated: int) -> tuple[Array, Array]:
+def hull_box(
+    cameras: Cameras, distances: NDArray[np.float32], masks: NDArray[np.bool_], tolerated: int
+) -> tuple[Array, Array]:
     """Low and high corner of a box that holds the hull, with a rim."""
     centre, radius = look_at_centre(cameras, masks)
     box = Box.around(centre - radius, centre + radius, 48)

@@ -51,7 +51,9 @@ def residuals(points: Array, normals: Array, solid: Solid, reach: float) -> tupl
     agree = np.clip((slope * normals).sum(1), 0, 1)
     scaled = np.abs(distance) / reach
     robust = 1 / (1 + scaled**2) ** 2
-    weight = np.where(distance > 0, np.maximum(robust, 0.05), robust * (scaled < 2)) * np.where(distance > 0, 1.0, agree)
+    weight = np.where(distance > 0, np.maximum(robust, 0.05), robust * (scaled < 2)) * np.where(
+        distance > 0, 1.0, agree
+    )
     return distance, slope, weight
 
 
@@ -68,7 +70,7 @@ def align(up: Side, down: Side, start: Rigid, reaches: tuple[float, ...], iterat
             else:
                 damping = max(damping / 3, 1e-6)
             last = cost
-            step = np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(6), -b)
+            step: Array = np.asarray(np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(6), -b), float)
             T = about(up, step) @ T
             total += 1
             if np.linalg.norm(step[:3]) < 1e-5 and np.linalg.norm(step[3:]) < 1e-4 * reach:

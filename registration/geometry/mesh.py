@@ -73,7 +73,9 @@ def iso_surface(grid: NDArray[np.float32], low: Array, step: float) -> TriMesh:
     import trimesh
     from skimage.measure import marching_cubes
 
-    grid = np.where(np.abs(grid) < 1e-4, np.float32(1e-4), grid)  # an exact zero on a grid point makes faces without area
+    grid = np.where(
+        np.abs(grid) < 1e-4, np.float32(1e-4), grid
+    )  # an exact zero on a grid point makes faces without area
     vertices, faces, _, _ = marching_cubes(grid, 0.0, gradient_direction="descent")
     mesh = trimesh.Trimesh(vertices * step + low, faces, process=False)
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))

@@ -12,5 +12,7 @@ def device_of(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserError("no CUDA device can be used", "--device cuda", "use --device auto, or install a torch build for your driver")
+        raise UserError(
+            "no CUDA device can be used", "--device cuda", "use --device auto, or install a torch build for your driver"
+        )
     return wanted

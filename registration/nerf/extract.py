@@ -25,7 +25,9 @@ def half_of(capture: Capture, level: Level, curve: list[list[float]], params: Ne
     colour = (dense_colour(level.field).clip(0, 1) * 255).astype(np.uint8)
     light = level.light.detach().cpu().numpy()
     at = ((mesh.vertices - box.low) / box.step).T
-    tint = np.stack([map_coordinates(colour[..., k], at, order=1, mode="nearest") for k in range(3)], 1)
+    tint = np.stack([map_coordinates(colour[..., k], at, order=1, mode="nearest") for k in range(3)], 1).astype(
+        np.uint8
+    )
     psnr, iou = quality(capture, mesh, tint, light)
     return NerfHalf(
         low=box.low, step=box.step, sdf=sdf, colour=colour, light=light.astype(np.float32), vertices=mesh.vertices,
@@ -33,7 +35,9 @@ def half_of(capture: Capture, level: Level, curve: list[list[float]], params: Ne
     )  # fmt: skip
 
 
-def render_view(mesh: TriMesh, caster: Caster, tint: NDArray[np.uint8], light: NDArray, capture: Capture, i: int) -> tuple[NDArray, NDArray]:
+def render_view(
+    mesh: TriMesh, caster: Caster, tint: NDArray[np.uint8], light: NDArray, capture: Capture, i: int
+) -> tuple[NDArray, NDArray]:
     """Colour (h, w, 3) 0..1 and depth (h, w) mm of view i, lit as the view was; black and inf outside."""
     depth, face = depth_image(caster, capture.cameras, i)
     seen = face >= 0
@@ -59,7 +63,9 @@ def quality(capture: Capture, mesh: TriMesh, tint: NDArray[np.uint8], light: NDA
     return float(-10 * np.log10(max(error, 1e-10))), float(np.mean(overlaps))
 
 
-def views_of(points: Array, normals: Array, capture: Capture, caster: Caster, lift: float, min_cosine: float) -> NDArray[np.int64]:
+def views_of(
+    points: Array, normals: Array, capture: Capture, caster: Caster, lift: float, min_cosine: float
+) -> NDArray[np.int64]:
     """How many views see each point: facing it, nothing between, inside the image."""
     count = np.zeros(len(points), np.int64)
     for i, centre in enumerate(capture.cameras.centres()):
@@ -67,7 +73,12 @@ def views_of(points: Array, normals: Array, capture: Capture, caster: Caster, li
         to /= np.linalg.norm(to, axis=1, keepdims=True)
         facing = np.flatnonzero((to * normals).sum(1) > min_cosine)
         uv, z = capture.cameras.project(i, points[facing])
-        known = (z > 0) & (uv > -0.5).all(1) & (uv[:, 0] < capture.cameras.width - 0.5) & (uv[:, 1] < capture.cameras.height - 0.5)
+        known = (
+            (z > 0)
+            & (uv > -0.5).all(1)
+            & (uv[:, 0] < capture.cameras.width - 0.5)
+            & (uv[:, 1] < capture.cameras.height - 0.5)
+        )
         facing = facing[known]
         free = ~caster.blocked(points[facing] + lift * normals[facing], to[facing])
         count[facing[free]] += 1
@@ -88,7 +99,9 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
     return Cloud(points[seen], normals[seen], colours[seen], views[seen])
 
 
-def clouds_of(nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture], params: CloudParams, rng: np.random.Generator) -> Clouds:
+def clouds_of(
+    nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture], params: CloudParams, rng: np.random.Generator
+) -> Clouds:
     """Both halves' clouds."""
     up, down = (cloud_of(n, c, params, rng) for n, c in zip(nerfs, captures, strict=True))
     return Clouds(up, down, max(diameter(n.vertices) for n in nerfs))

@@ -66,7 +66,7 @@ class Field:
         missing = np.isnan(grid)
         if missing.any():
             nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-            grid = np.where(missing, np.sign(grid[tuple(nearest)]) * FAR, grid)
+            grid = np.where(missing, np.sign(grid[tuple(np.asarray(nearest))]) * FAR, grid)
         return grid.astype(np.float32)
 
 
@@ -77,7 +77,9 @@ def dense_colour(field: Field) -> NDArray[np.float32]:  # (*box.shape, 3)
     return out.reshape(*field.box.shape, 3)
 
 
-def make_field(box: Box, sdf: NDArray[np.float32], band: float, colour: NDArray[np.float32] | None, device: str) -> Field:
+def make_field(
+    box: Box, sdf: NDArray[np.float32], band: float, colour: NDArray[np.float32] | None, device: str
+) -> Field:
     """Keep the voxels whose signed distance (in voxels) is within the band, and those beside them."""
     kept = binary_dilation(np.abs(sdf) <= band, iterations=1)
     kept[[0, -1]] = kept[:, [0, -1]] = kept[:, :, [0, -1]] = True  # a rim, so that corners never leave the box

@@ -18,7 +18,13 @@ SURE_PX = 1.5
 
 
 def loss_of(
-    level: Level, rays: Rays, drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, params: NerfParams
+    level: Level,
+    rays: Rays,
+    drawn: torch.Tensor,
+    jitter: torch.Tensor,
+    smooth_at: torch.Tensor,
+    soft: float,
+    params: NerfParams,
 ) -> tuple[torch.Tensor, float]:
     """Colour inside the masks, opacity everywhere, a smooth true distance; and the mean colour error."""
     o, d = rays.origins[drawn], rays.directions[drawn]

@@ -32,7 +32,9 @@ class Marks:
     def at(self, points: torch.Tensor) -> torch.Tensor:  # (m, 3) mm -> (m,) int8
         """Mark of the voxel nearest to each point inside the box."""
         x, y, z = self.box.shape
-        g = ((points - torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)) / self.box.step).round_()
+        g = (
+            (points - torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)) / self.box.step
+        ).round_()
         i, j, k = (g[:, a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
         return self.voxel[((i * y + j) * z + k).long()]
 
@@ -85,7 +87,13 @@ def find_samples(
 
 
 def look(
-    field: Field, owner: torch.Tensor, t: torch.Tensor, origins: torch.Tensor, directions: torch.Tensor, step: float, beta: float
+    field: Field,
+    owner: torch.Tensor,
+    t: torch.Tensor,
+    origins: torch.Tensor,
+    directions: torch.Tensor,
+    step: float,
+    beta: float,
 ) -> Seen:
     """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
     points = origins[owner] + t[:, None] * directions[owner]
@@ -94,14 +102,21 @@ def look(
     sdf = (near * weights).sum(1)
     gradient = torch.einsum("mc,mck->mk", near, slopes)
     colour = torch.nn.functional.embedding_bag(rows, field.colour, per_sample_weights=weights, mode="sum")
-    fall = 0.5 * step / field.box.step * (gradient * directions[owner]).sum(1).clamp(-2, 0)  # half the change over a step
+    fall = (
+        0.5 * step / field.box.step * (gradient * directions[owner]).sum(1).clamp(-2, 0)
+    )  # half the change over a step
     soft = torch.nn.functional.softplus
     thickness = soft(-(sdf + fall) / beta) - soft(-(sdf - fall) / beta)
     return composite(owner, t, thickness, colour, gradient, len(origins))
 
 
 def composite(
-    owner: torch.Tensor, t: torch.Tensor, thickness: torch.Tensor, colour: torch.Tensor, gradient: torch.Tensor, rays: int
+    owner: torch.Tensor,
+    t: torch.Tensor,
+    thickness: torch.Tensor,
+    colour: torch.Tensor,
+    gradient: torch.Tensor,
+    rays: int,
 ) -> Seen:
     """Front to back over ragged samples; ``owner`` ascends."""
     thickness = thickness.clamp_max(20)

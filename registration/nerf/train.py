@@ -76,7 +76,12 @@ def hull_start(capture: Capture, distances: NDArray[np.float32], params: NerfPar
 
 
 def make_level(
-    box: Box, sdf: NDArray[np.float32], colour: NDArray[np.float32] | None, light: torch.Tensor, params: NerfParams, device: str
+    box: Box,
+    sdf: NDArray[np.float32],
+    colour: NDArray[np.float32] | None,
+    light: torch.Tensor,
+    params: NerfParams,
+    device: str,
 ) -> Level:
     """Start a level from signed distances in its own voxels."""
     field = make_field(box, sdf, 3 * params.band, colour, device)
@@ -99,7 +104,11 @@ def finer(level: Level, voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[
         return map_coordinates(grid, at, order=1, mode="nearest").reshape(box.shape).astype(np.float32)
 
     colour = dense_colour(level.field)
-    return box, read(level.field.dense()) * np.float32(old.step / box.step), np.stack([read(colour[..., k]) for k in range(3)], -1)
+    return (
+        box,
+        read(level.field.dense()) * np.float32(old.step / box.step),
+        np.stack([read(colour[..., k]) for k in range(3)], -1),
+    )
 
 
 def first_light(capture: Capture) -> torch.Tensor:  # (views, 9)
@@ -138,10 +147,18 @@ class Checkpoint:
         optimiser = torch.optim.Adam([{"params": [table]} for table in (field.sdf, field.colour, light)])
         optimiser.load_state_dict(s["optimiser"])
         marks = Marks.of(box, torch.from_numpy(field.dense()).to(device), params.band)
-        return Level(field, light, marks, optimiser, field.neighbours()), s["number"], s["step"], s["dice"].cpu(), s["curve"]
+        return (
+            Level(field, light, marks, optimiser, field.neighbours()),
+            s["number"],
+            s["step"],
+            s["dice"].cpu(),
+            s["curve"],
+        )
 
 
-def train(capture: Capture, params: NerfParams, seed: int, device: str, checkpoint: Path, tick: Tick) -> tuple[Level, list[list[float]]]:
+def train(
+    capture: Capture, params: NerfParams, seed: int, device: str, checkpoint: Path, tick: Tick
+) -> tuple[Level, list[list[float]]]:
     """Train coarse, then fine; the finished level and its curve of (step, colour error)."""
     dice = torch.Generator(device="cpu").manual_seed(seed)
     distances = mask_distances(capture)
@@ -153,7 +170,12 @@ def train(capture: Capture, params: NerfParams, seed: int, device: str, checkpoi
         dice.set_state(state)
     else:
         box, sdf = hull_start(capture, distances, params)
-        level, number, done, curve = make_level(box, sdf, None, first_light(capture).to(device), params, device), 0, 0, []
+        level, number, done, curve = (
+            make_level(box, sdf, None, first_light(capture).to(device), params, device),
+            0,
+            0,
+            [],
+        )
     steps = (params.coarse_steps, params.fine_steps)
 
     def save(step: int) -> None:
@@ -161,7 +183,9 @@ def train(capture: Capture, params: NerfParams, seed: int, device: str, checkpoi
 
     while True:
         offset = sum(steps[:number])
-        train_level(level, rays, params, dice, done, steps[number], curve, save, lambda n, o=offset: tick(o + n, sum(steps)))
+        train_level(
+            level, rays, params, dice, done, steps[number], curve, save, lambda n, o=offset: tick(o + n, sum(steps))
+        )
         if number == 1:
             return level, curve
         level = make_level(*finer(level, params.fine_grid), level.light, params, device)
@@ -176,7 +200,9 @@ def train_level(
     errors: list[float] = []
     for step in range(start, steps):
         if step % params.checkpoint_every == 0 and step > start:
-            level.marks = Marks.of(level.field.box, torch.from_numpy(level.field.dense()).to(level.field.device), params.band)
+            level.marks = Marks.of(
+                level.field.box, torch.from_numpy(level.field.dense()).to(level.field.device), params.band
+            )
             curve.append([(curve[-1][0] if curve else 0) + len(errors), float(np.mean(errors))])
             errors = []
             save(step)

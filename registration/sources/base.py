@@ -26,7 +26,9 @@ class HalfModel:
 
     def side(self) -> Side:
         """The half as the ICP sees it."""
-        return Side(self.cloud.points, self.cloud.normals, Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf))
+        return Side(
+            self.cloud.points, self.cloud.normals, Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf)
+        )
 
 
 @dataclass(frozen=True)

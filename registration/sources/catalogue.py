@@ -20,9 +20,13 @@ def load(name: str) -> Source:
     """The source of this name, made."""
     points = known()
     if name not in points:
-        raise UserError(f"no source named {name!r}", "poses.sources", f"installed: {', '.join(sorted(points)) or 'none'}")
+        raise UserError(
+            f"no source named {name!r}", "poses.sources", f"installed: {', '.join(sorted(points)) or 'none'}"
+        )
     try:
         made: Any = points[name].load()()
     except ImportError as error:
-        raise UserError(f"source {name!r} cannot be loaded", error, f"install what {points[name].value} needs") from error
+        raise UserError(
+            f"source {name!r} cannot be loaded", error, f"install what {points[name].value} needs"
+        ) from error
     return made

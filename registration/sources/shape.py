@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, KDTree
 
 from registration.geometry.icp import IcpResult, Side, align
@@ -24,7 +25,9 @@ TABLE = 20_000
 def support(points: Array, directions: Array) -> Array:  # (n, 3), (m, 3) -> (m,)
     """How far a body reaches in each direction, mm from the origin."""
     corners = points[ConvexHull(points).vertices]
-    return np.concatenate([(chunk @ corners.T).max(1) for chunk in np.array_split(directions, max(1, len(directions) // 2048))])
+    return np.concatenate(
+        [(chunk @ corners.T).max(1) for chunk in np.array_split(directions, max(1, len(directions) // 2048))]
+    )
 
 
 def outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array]:
@@ -46,7 +49,7 @@ def outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array]
     return shifts, misfits
 
 
-def distinct(rotations: Array, order: Array, apart_deg: float, most: int) -> list[int]:
+def distinct(rotations: Array, order: NDArray[np.intp], apart_deg: float, most: int) -> list[int]:
     """The first ones of an order, each at least so far from all chosen before."""
     chosen: list[int] = []
     for index in order:
@@ -75,7 +78,9 @@ class ShapeProposer:
         total = len(first) + p.refined
         coarse: list[IcpResult] = []
         for number, index in enumerate(first):
-            coarse.append(self.contact(up, down, Rigid(rotations[index], shifts[index]), rng, 600, (0.08 * size, 0.03 * size)))
+            coarse.append(
+                self.contact(up, down, Rigid(rotations[index], shifts[index]), rng, 600, (0.08 * size, 0.03 * size))
+            )
             tick(number + 1, total)
         best = self.different(coarse, size, p.refined, apart_deg=3.0)
         fine = []
@@ -87,7 +92,9 @@ class ShapeProposer:
         return [Hypothesis(r.T_up_from_down, -r.cost, "shape") for r in kept]
 
     @staticmethod
-    def contact(up: Side, down: Side, start: Rigid, rng: np.random.Generator, points: int, reaches: tuple[float, ...]) -> IcpResult:
+    def contact(
+        up: Side, down: Side, start: Rigid, rng: np.random.Generator, points: int, reaches: tuple[float, ...]
+    ) -> IcpResult:
         """Trimmed ICP of thinned halves."""
         return align(up.thinned(points, rng), down.thinned(points, rng), start, reaches, iterations=12)
 
@@ -97,7 +104,10 @@ class ShapeProposer:
         kept: list[IcpResult] = []
         for result in sorted(results, key=lambda r: r.cost):
             T = result.T_up_from_down
-            if all(T.angle_deg(k.T_up_from_down) > apart_deg or np.linalg.norm(T.t - k.T_up_from_down.t) > 0.02 * size for k in kept):
+            if all(
+                T.angle_deg(k.T_up_from_down) > apart_deg or np.linalg.norm(T.t - k.T_up_from_down.t) > 0.02 * size
+                for k in kept
+            ):
                 kept.append(result)
         return kept[:most]
 

@@ -33,7 +33,13 @@ def whole_model(up: HalfModel, down: HalfModel, T: Rigid, most: int, rng: np.ran
 
 
 def verify(
-    up: HalfModel, down: HalfModel, guesses: Hypotheses, diameter: float, params: VerifyParams, rng: np.random.Generator, tick: Tick
+    up: HalfModel,
+    down: HalfModel,
+    guesses: Hypotheses,
+    diameter: float,
+    params: VerifyParams,
+    rng: np.random.Generator,
+    tick: Tick,
 ) -> Verdict:
     """Pull every guess into contact, judge it, rank all."""
     a, b = Witness.of(up, params.points, rng), Witness.of(down, params.points, rng)
@@ -60,7 +66,8 @@ def verify(
 
 
 def confidence_of(best: Evidence, totals: Array, same: Array, params: VerifyParams) -> tuple[float, tuple[str, ...]]:
-    """A first, simple confidence: is the best one good in itself, and does any rival that gives another model come near?"""
+    """A first, simple confidence: is the best one good in itself, and whether a rival that gives another model comes near."""
+
     def falling(x: float, half: float, width: float) -> float:
         return float(1 / (1 + np.exp(np.clip((x - half) / width, -50, 50))))
 
@@ -73,7 +80,9 @@ def confidence_of(best: Evidence, totals: Array, same: Array, params: VerifyPara
         f"{100 * best.mask:.1f} % of the points outside the other capture's masks, beyond the masks' own noise",
         f"{100 * best.free:.1f} % stand in space the other capture looked through",
         f"{100 * best.overlap:.0f} % of the points meet the other half's surface",
-        "no rival gives another model" if not len(rivals) else f"the nearest rival with another model is {gap:.4f} worse ({params.tie:g} counts as a tie)",
+        "no rival gives another model"
+        if not len(rivals)
+        else f"the nearest rival with another model is {gap:.4f} worse ({params.tie:g} counts as a tie)",
     )
     return fits * meets * clear, reasons
 
@@ -90,7 +99,11 @@ def refine(
     T = start if wandered or not np.isfinite(result.rms_mm) else result.T_up_from_down
     close = np.flatnonzero(verdict.tied)[:8]
     alternatives = tuple(
-        {"T_up_from_down": verdict.T_up_from_down[n].tolist(), "confidence": round(verdict.confidence, 4), "same_model": bool(verdict.same_model[n])}
+        {
+            "T_up_from_down": verdict.T_up_from_down[n].tolist(),
+            "confidence": round(verdict.confidence, 4),
+            "same_model": bool(verdict.same_model[n]),
+        }
         for n in close
     )
     ahead, home = b.points, a.points

@@ -68,7 +68,9 @@ def shaded(mesh: TriMesh, colours: NDArray | None, azimuth_deg: float, elevation
     return image.reshape(size, scale, size, scale, 3).mean((1, 3)).astype(np.uint8)
 
 
-def scattered(clouds: list[tuple[Array, Array, tuple[int, int, int]]], azimuth_deg: float, elevation_deg: float, size: int) -> Picture:
+def scattered(
+    clouds: list[tuple[Array, Array, tuple[int, int, int]]], azimuth_deg: float, elevation_deg: float, size: int
+) -> Picture:
     """Clouds (points, normals, colour) on paper, near points over far ones."""
     points = np.concatenate([c[0] for c in clouds])
     normals = np.concatenate([c[1] for c in clouds])
@@ -89,7 +91,9 @@ def scattered(clouds: list[tuple[Array, Array, tuple[int, int, int]]], azimuth_d
     return image
 
 
-def outlined(capture: Capture, i: int, caster: Caster, T_capture_from_model: Rigid, colour: tuple[int, int, int]) -> Picture:
+def outlined(
+    capture: Capture, i: int, caster: Caster, T_capture_from_model: Rigid, colour: tuple[int, int, int]
+) -> Picture:
     """One image with the model's outline drawn into it."""
     import cv2
 

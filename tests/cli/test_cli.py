@@ -53,13 +53,18 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
         (["stage", "trainNerfFine.py", "--dataset", "x", "--objid", "1"], "nerf-up"),
         (["stage", "embedding", "--dataset", "x", "--objid", "1"], "does not have"),
         (["status", "--out", "{tmp}"], "nothing has been run"),
-        (["export", "ply", "--dataset", "x", "--objid", "1", "--out", "{tmp}", "--to", "{tmp}/m.ply"], "no finished result"),
+        (
+            ["export", "ply", "--dataset", "x", "--objid", "1", "--out", "{tmp}", "--to", "{tmp}/m.ply"],
+            "no finished result",
+        ),
         (["bench", "score", "{tmp}", "{tmp}"], "no truth"),
         (["data", "download", "nope", "--bop-root", "{tmp}"], "there are"),
         (["data", "synth", "a/b", "--bop-root", "{tmp}"], "one word"),
     ],
 )
-def test_a_wrong_request_is_one_line_and_status_two(tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], words: str) -> None:
+def test_a_wrong_request_is_one_line_and_status_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], words: str
+) -> None:
     status, _, err = call(capsys, *[a.replace("{tmp}", str(tmp_path)) for a in args])
     assert status == Exit.WRONG_REQUEST
     assert len(err.strip().splitlines()) == 1 and words in err and "Traceback" not in err
@@ -75,14 +80,21 @@ def test_an_old_script_is_answered_with_its_stage(old: str, new: str) -> None:
         modern(old, None)
 
 
-@pytest.mark.parametrize(("name", "half", "stage"), [("nerf", "up", "nerf-up"), ("nerf", "down", "nerf-down"), ("capture", "up", "capture-up"), ("icp", None, "icp")])
+@pytest.mark.parametrize(
+    ("name", "half", "stage"),
+    [("nerf", "up", "nerf-up"), ("nerf", "down", "nerf-down"), ("capture", "up", "capture-up"), ("icp", None, "icp")],
+)
 def test_halves_and_modern_names(name: str, half: str | None, stage: str) -> None:
     assert modern(name, half) == stage
 
 
 @pytest.mark.parametrize(
     ("flags", "half", "viz", "cont"),
-    [("--UH 1 --viz 0 --cont True", "up", False, True), ("--UH 0 --viz --cont", "down", True, True), ("--half up --viz 1 --cont 0", "up", True, False)],
+    [
+        ("--UH 1 --viz 0 --cont True", "up", False, True),
+        ("--UH 0 --viz --cont", "down", True, True),
+        ("--half up --viz 1 --cont 0", "up", True, False),
+    ],
 )
 def test_old_flags_mean_what_they_meant(flags: str, half: str, viz: bool, cont: bool) -> None:
     from pipelines.cli.run import stage

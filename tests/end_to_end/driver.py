@@ -56,7 +56,24 @@ class Killer:
 
 def tiny_run(root: Path, out: Path, watcher: Any, sets: tuple[str, ...] = ()) -> Run:
     """The chain of the tiny object."""
-    request = Request("tiny", (1,), False, None, None, root, out, None, "quick", (*SETTINGS, *sets), None, None, None, "cpu", False, True)
+    request = Request(
+        "tiny",
+        (1,),
+        False,
+        None,
+        None,
+        root,
+        out,
+        None,
+        "quick",
+        (*SETTINGS, *sets),
+        None,
+        None,
+        None,
+        "cpu",
+        False,
+        True,
+    )
     return open_run(request, 1, watcher)
 
 

@@ -16,7 +16,13 @@ from tests.end_to_end.driver import tiny_run
 from tests.pipelines.toy import Quiet, digests
 
 ROOT = Path(__file__).parents[2]
-DEATHS = [f"{stage}:write" for stage in DEFAULT.order] + ["nerf-up:middle", "nerf-down:middle", "poses:middle", "fuse:start", "publish:"]
+DEATHS = [f"{stage}:write" for stage in DEFAULT.order] + [
+    "nerf-up:middle",
+    "nerf-down:middle",
+    "poses:middle",
+    "fuse:start",
+    "publish:",
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +34,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drive(data: Path, out: Path, death: str = ":") -> int:
     env = {**os.environ, "DIE": death, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    return subprocess.run([sys.executable, "-m", "tests.end_to_end.driver", str(data), str(out)], cwd=ROOT, env=env).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "tests.end_to_end.driver", str(data), str(out)], cwd=ROOT, env=env
+    ).returncode
 
 
 @pytest.mark.slow
 def test_killed_in_every_stage_it_ends_as_if_undisturbed(data: Path, tmp_path: Path) -> None:
     assert drive(data, tmp_path / "calm") == 0
-    for death in sorted(DEATHS, key=lambda d: DEFAULT.order.index(d.split(":")[0]) if d.split(":")[0] in DEFAULT.order else 99):
+    for death in sorted(
+        DEATHS, key=lambda d: DEFAULT.order.index(d.split(":")[0]) if d.split(":")[0] in DEFAULT.order else 99
+    ):
         assert drive(data, tmp_path / "rough", death) == -9, f"it was not killed at {death}"
         stage = death.split(":")[0]
         if stage in DEFAULT.order:
@@ -46,8 +56,16 @@ def test_killed_in_every_stage_it_ends_as_if_undisturbed(data: Path, tmp_path: P
     assert digests(calm) == digests(rough)
     a, b = (json.loads((tmp_path / n / "tiny/obj_000001/result.json").read_text()) for n in ("calm", "rough"))
     assert {k: v for k, v in a.items() if k != "stages"} == {k: v for k, v in b.items() if k != "stages"}
-    for name in ("model.ply", "cloud.ply", "labels/down/scene_gt.json", "labels/models/obj_000001.ply", "report/chamfer.csv"):
-        assert (tmp_path / "calm/tiny/obj_000001" / name).read_bytes() == (tmp_path / "rough/tiny/obj_000001" / name).read_bytes()
+    for name in (
+        "model.ply",
+        "cloud.ply",
+        "labels/down/scene_gt.json",
+        "labels/models/obj_000001.ply",
+        "report/chamfer.csv",
+    ):
+        assert (tmp_path / "calm/tiny/obj_000001" / name).read_bytes() == (
+            tmp_path / "rough/tiny/obj_000001" / name
+        ).read_bytes()
 
 
 @pytest.mark.slow

@@ -18,7 +18,9 @@ from pipelines.bench.score import score_one
 def regpipe(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The installed command."""
     command = shutil.which("regpipe", path=str(Path(sys.executable).parent)) or "regpipe"
-    return subprocess.run([command, *map(str, args)], cwd=cwd, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    return subprocess.run(
+        [command, *map(str, args)], cwd=cwd, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}
+    )
 
 
 @pytest.mark.slow
@@ -29,8 +31,22 @@ def test_the_bundled_example_is_accepted_and_right(tmp_path: Path) -> None:
     assert "accepted" in done.stdout and "\x1b" not in done.stdout and done.stderr == ""
     out = tmp_path / "runs/mini/obj_000001"
     result = json.loads((out / "result.json").read_text())
-    assert result["format"] == 1 and result["accepted"] is True and result["source"] == "shape" and 0.9 <= result["confidence"] <= 1
-    assert set(result) >= {"T_up_from_down", "scale", "alternatives", "candidates", "chamfer_mm", "diameter_mm", "stages", "versions"}
+    assert (
+        result["format"] == 1
+        and result["accepted"] is True
+        and result["source"] == "shape"
+        and 0.9 <= result["confidence"] <= 1
+    )
+    assert set(result) >= {
+        "T_up_from_down",
+        "scale",
+        "alternatives",
+        "candidates",
+        "chamfer_mm",
+        "diameter_mm",
+        "stages",
+        "versions",
+    }
     row = score_one(tmp_path / "runs/mini", tmp_path / "bop/mini_truth/obj_000001.json")
     assert row["right"] and row["h95"] < 0.02
     for name in ("model.ply", "cloud.ply", "report/index.html", "report/chamfer.csv", "report/chamfer.json", "labels/up/scene_gt.json", "labels/down/scene_camera.json",

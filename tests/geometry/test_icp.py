@@ -21,7 +21,9 @@ def solid_of(mesh: TriMesh, step: float = 1.0) -> Solid:
 
     low, high = mesh.vertices.min(0) - 6, mesh.vertices.max(0) + 6
     shape = np.ceil((high - low) / step).astype(int) + 1
-    points = np.stack(np.meshgrid(*(low[k] + step * np.arange(shape[k]) for k in range(3)), indexing="ij"), -1).reshape(-1, 3)
+    points = np.stack(np.meshgrid(*(low[k] + step * np.arange(shape[k]) for k in range(3)), indexing="ij"), -1).reshape(
+        -1, 3
+    )
     inside = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).contains(points).reshape(shape)
     blurred = gaussian_filter(inside.astype(np.float32), 1.0)  # its half level is the surface, to a fraction of a voxel
     return Solid.from_field(low, step, (0.5 - blurred) * np.float32(np.sqrt(2 * np.pi)), sure=1.0)

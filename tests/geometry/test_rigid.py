@@ -27,10 +27,17 @@ def test_motions_keep_distances_and_come_back(A: Rigid, points: np.ndarray) -> N
 
 
 @pytest.mark.parametrize(
-    "matrix", [np.diag([1, 1, -1, 1.0]), 2 * np.eye(4), np.full((4, 4), np.nan), np.eye(3), np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])]
+    "matrix",
+    [
+        np.diag([1, 1, -1, 1.0]),
+        2 * np.eye(4),
+        np.full((4, 4), np.nan),
+        np.eye(3),
+        np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]),
+    ],
 )
 def test_what_is_not_a_motion_is_refused(matrix: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="rigid|rotation|finite"):
+    with pytest.raises(ValueError, match=r"rigid|rotation|finite"):
         Rigid.from_matrix(matrix)
 
 

@@ -63,7 +63,9 @@ def test_islands_are_dropped() -> None:
 
 def test_rays_meet_a_ball_where_they_should() -> None:
     mesh = iso_surface(*ball())
-    shift = np.array([5000.0, -3000, 800])  # far from the origin single precision alone would be off by half a millimetre
+    shift = np.array(
+        [5000.0, -3000, 800]
+    )  # far from the origin single precision alone would be off by half a millimetre
     caster = Caster(mesh.vertices + shift, mesh.faces)
     rng = np.random.default_rng(0)
     d = rng.normal(size=(500, 3))

@@ -55,9 +55,18 @@ def test_a_wall_is_seen_where_it_is_however_flat_the_ray(tilt_deg: float) -> Non
 def test_compositing_is_front_to_back() -> None:
     owner = torch.tensor([0, 0, 1])
     thick = torch.tensor([0.6931472, 100.0, 0.0])
-    seen = composite(owner, torch.tensor([1.0, 3.0, 5.0]), thick, torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]), torch.ones(3, 3), 2)
+    seen = composite(
+        owner,
+        torch.tensor([1.0, 3.0, 5.0]),
+        thick,
+        torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
+        torch.ones(3, 3),
+        2,
+    )
     assert torch.allclose(seen.colour[0], torch.tensor([0.5, 0.5, 0]), atol=1e-4)
-    assert torch.allclose(seen.opacity, torch.tensor([1.0, 0.0]), atol=1e-4) and float(seen.depth[0]) == pytest.approx(2.0, abs=1e-3)
+    assert torch.allclose(seen.opacity, torch.tensor([1.0, 0.0]), atol=1e-4) and float(seen.depth[0]) == pytest.approx(
+        2.0, abs=1e-3
+    )
 
 
 def test_a_small_body_is_learned(capture: Capture, tmp_path: Path) -> None:

@@ -31,7 +31,12 @@ ROOT = Path(__file__).parents[2]
 def test_a_key_never_changes_by_itself() -> None:
     assert key_of("icp", 1, IcpParams(), {"a": "b"}, 0) == key_of("icp", 1, IcpParams(), {"a": "b"}, 0)
     assert key_of("x", 1, Empty(), {}, 0) == "1d2c40d8fadd8d0b"
-    others = [key_of("x", 2, Empty(), {}, 0), key_of("x", 1, Empty(), {"a": "1"}, 0), key_of("x", 1, Empty(), {}, 1), key_of("y", 1, Empty(), {}, 0)]
+    others = [
+        key_of("x", 2, Empty(), {}, 0),
+        key_of("x", 1, Empty(), {"a": "1"}, 0),
+        key_of("x", 1, Empty(), {}, 1),
+        key_of("y", 1, Empty(), {}, 0),
+    ]
     assert len({*others, "1d2c40d8fadd8d0b"}) == 5
 
 
@@ -58,7 +63,13 @@ def test_the_second_run_does_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "name", "ran"), [("icp", "max_iterations", ["icp"]), ("clouds", "points", ["clouds", "icp"]), ("capture", "skip_bad", ["capture-up", "clouds", "side", "icp"]), ("nerf", "rays", [])]
+    ("section", "name", "ran"),
+    [
+        ("icp", "max_iterations", ["icp"]),
+        ("clouds", "points", ["clouds", "icp"]),
+        ("capture", "skip_bad", ["capture-up", "clouds", "side", "icp"]),
+        ("nerf", "rays", []),
+    ],
 )
 def test_a_parameter_invalidates_exactly_what_follows(tmp_path: Path, section: str, name: str, ran: list[str]) -> None:
     toy(tmp_path).go()
@@ -119,7 +130,11 @@ def test_failure_is_remembered_and_forgotten(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_killed_run_leaves_its_checkpoint_and_no_half_artifact(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-m", "tests.pipelines.toy", str(tmp_path / "a")], cwd=ROOT, env={**os.environ, "TOY_KILL": "second"})
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.toy", str(tmp_path / "a")],
+        cwd=ROOT,
+        env={**os.environ, "TOY_KILL": "second"},
+    )
     assert killed.returncode == -9
     run = toy(tmp_path / "a")
     assert [s.state for s in run.plan()] == ["fresh", "missing", "missing", "missing"]
@@ -180,11 +195,23 @@ class Everything:
     many: tuple[Inner, ...]
 
 
-@given(arrays(np.float32, st.tuples(st.integers(0, 4), st.integers(1, 3))), st.floats(allow_nan=False), st.lists(st.text(), max_size=3))
+@given(
+    arrays(np.float32, st.tuples(st.integers(0, 4), st.integers(1, 3))),
+    st.floats(allow_nan=False),
+    st.lists(st.text(), max_size=3),
+)
 def test_records_come_back_as_they_were(values: np.ndarray, number: float, words: list[str]) -> None:
     import tempfile
 
-    record = Everything(Rigid.exp([1, 2, 3, 4, 5, 6]), Inner(values), None, tuple(words), {"a": [1, None, {"b": True}]}, number, (Inner(values), Inner(values * 2)))
+    record = Everything(
+        Rigid.exp([1, 2, 3, 4, 5, 6]),
+        Inner(values),
+        None,
+        tuple(words),
+        {"a": [1, None, {"b": True}]},
+        number,
+        (Inner(values), Inner(values * 2)),
+    )
     with tempfile.TemporaryDirectory() as folder:
         artifacts.save(record, Path(folder))
         back = artifacts.load(Everything, Path(folder))
@@ -199,7 +226,7 @@ def test_what_could_run_code_is_not_written_or_read(tmp_path: Path) -> None:
         artifacts.save(Inner(np.array([object()])), tmp_path)
     with pytest.raises(TypeError, match="no form"):
         artifacts.save(Inner(print), tmp_path)  # type: ignore[arg-type]
-    np.savez(tmp_path / "arrays.npz", **{"values": np.array([{"a": 1}], dtype=object)})
+    np.savez(tmp_path / "arrays.npz", values=np.array([{"a": 1}], dtype=object))
     (tmp_path / "record.json").write_text('{"values": {"array": "values"}}')
     with pytest.raises(ValueError, match="pickle"):
         artifacts.load(Inner, tmp_path)
@@ -209,7 +236,12 @@ def test_fingerprints_see_content_not_place(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.png").write_bytes(b"image")
-    prints = [Fingerprints(tmp_path / "memo.json").of([tmp_path / n / "x.png"], tmp_path / n, {"half": "up"}) for n in ("a", "b", "a")]
+    prints = [
+        Fingerprints(tmp_path / "memo.json").of([tmp_path / n / "x.png"], tmp_path / n, {"half": "up"})
+        for n in ("a", "b", "a")
+    ]
     assert len(set(prints)) == 1
     (tmp_path / "a" / "x.png").write_bytes(b"other image")
-    assert Fingerprints(tmp_path / "memo.json").of([tmp_path / "a" / "x.png"], tmp_path / "a", {"half": "up"}) != prints[0]
+    assert (
+        Fingerprints(tmp_path / "memo.json").of([tmp_path / "a" / "x.png"], tmp_path / "a", {"half": "up"}) != prints[0]
+    )

@@ -76,7 +76,9 @@ class Quiet:
 
 def toy(root: Path, config: Config | None = None, number: int = 3) -> Run:
     """A run of the toy graph."""
-    return Run(GRAPH, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet())
+    return Run(
+        GRAPH, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
+    )
 
 
 def digests(run: Run) -> dict[str, Any]:

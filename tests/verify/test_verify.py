@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,18 @@ def exact_half(mesh: TriMesh, capture: Capture) -> NerfHalf:
     tint = np.full((len(mesh.vertices), 3), 128, np.uint8)
     light = np.zeros((len(capture), 9), np.float32)
     return NerfHalf(
-        solid.low, solid.step, (solid.grid / solid.step).astype(np.float32), grey, light, mesh.vertices, mesh.faces, mesh.vertex_normals(), tint, 30.0, 1.0, np.zeros((1, 2))
+        solid.low,
+        solid.step,
+        (solid.grid / solid.step).astype(np.float32),
+        grey,
+        light,
+        mesh.vertices,
+        mesh.faces,
+        mesh.vertex_normals(),
+        tint,
+        30.0,
+        1.0,
+        np.zeros((1, 2)),
     )
 
 
@@ -49,7 +62,9 @@ def halves() -> tuple[HalfModel, HalfModel]:
     for mesh in (knob(), knob().moved(T_TRUE.inverse())):
         capture = capture_of(mesh, views=18, size=96)
         half = exact_half(mesh, capture)
-        out.append(HalfModel(capture, half, cloud_of(half, capture, CloudParams(points=4000), np.random.default_rng(0))))
+        out.append(
+            HalfModel(capture, half, cloud_of(half, capture, CloudParams(points=4000), np.random.default_rng(0)))
+        )
     return out[0], out[1]
 
 
@@ -69,10 +84,18 @@ def test_the_outline_alone_finds_the_neighbourhood(halves: tuple[HalfModel, Half
 
 
 def test_shape_finds_it_and_verify_ranks_it_first(halves: tuple[HalfModel, HalfModel], guesses: Hypotheses) -> None:
-    wrong = [Hypothesis(T_TRUE @ Rigid.exp([0, 0, np.pi, 0, 0, 0]), 9.0, "liar"), Hypothesis(T_TRUE @ Rigid.exp([np.pi, 0, 0, 0, 0, 0]), 9.0, "liar")]
-    right = [Hypothesis(Rigid.from_matrix(m), float(s), "shape") for m, s in zip(guesses.T_up_from_down, guesses.score, strict=True)]
+    wrong = [
+        Hypothesis(T_TRUE @ Rigid.exp([0, 0, np.pi, 0, 0, 0]), 9.0, "liar"),
+        Hypothesis(T_TRUE @ Rigid.exp([np.pi, 0, 0, 0, 0, 0]), 9.0, "liar"),
+    ]
+    right = [
+        Hypothesis(Rigid.from_matrix(m), float(s), "shape")
+        for m, s in zip(guesses.T_up_from_down, guesses.score, strict=True)
+    ]
     size = diameter(halves[0].nerf.vertices)
-    verdict = verify(*halves, Hypotheses.of(wrong + right), size, VerifyParams(points=1500), np.random.default_rng(0), silent)
+    verdict = verify(
+        *halves, Hypotheses.of(wrong + right), size, VerifyParams(points=1500), np.random.default_rng(0), silent
+    )
     best = Rigid.from_matrix(verdict.T_up_from_down[0])
     assert best.angle_deg(T_TRUE) < 1.5 and verdict.confidence > 0.9 and verdict.candidates == len(right) + 2
     result = refine(*halves, verdict, size, IcpParams(points=3000), np.random.default_rng(0))
@@ -84,9 +107,11 @@ def test_evidence_is_about_nothing_for_the_truth_and_grows_with_the_error(halves
     up, down = (Witness.of(h, 1500, rng) for h in halves)
     totals = []
     for degrees in (0, 4, 12, 90):
-        e = judge(up, down, T_TRUE @ Rigid.exp([0, np.radians(degrees), 0, 0, 0, 0]), 0.03 * diameter(halves[0].nerf.vertices))
+        e = judge(
+            up, down, T_TRUE @ Rigid.exp([0, np.radians(degrees), 0, 0, 0, 0]), 0.03 * diameter(halves[0].nerf.vertices)
+        )
         totals.append(e.mask + e.free)
-    assert totals[0] < 0.03 and all(a < b for a, b in zip(totals, totals[1:], strict=False))
+    assert totals[0] < 0.03 and all(a < b for a, b in pairwise(totals))
 
 
 def test_a_hopeless_pair_is_not_accepted(halves: tuple[HalfModel, HalfModel]) -> None:
@@ -96,7 +121,11 @@ def test_a_hopeless_pair_is_not_accepted(halves: tuple[HalfModel, HalfModel]) ->
     half = exact_half(other, capture)
     stranger = HalfModel(capture, half, cloud_of(half, capture, CloudParams(points=2000), np.random.default_rng(0)))
     rng = np.random.default_rng(0)
-    found = load("shape").fit(halves[0], PosesParams(rotations=1500, tried=30, refined=8, keep=5), rng, silent).propose(stranger, rng, silent)
+    found = (
+        load("shape")
+        .fit(halves[0], PosesParams(rotations=1500, tried=30, refined=8, keep=5), rng, silent)
+        .propose(stranger, rng, silent)
+    )
     verdict = verify(halves[0], stranger, Hypotheses.of(found), diameter(x), VerifyParams(points=1000), rng, silent)
     assert verdict.confidence < 0.5
 

@@ -73,7 +73,16 @@ def turned_over(size: float, tilt_deg: float, rng: Rng) -> Rigid:
     return Rigid(R, rng.uniform(-0.04, 0.04, 3) * size)
 
 
-def write_capture(folder: Path, mesh: TriMesh, T_capture_from_mesh: Rigid, objid: int, p: SynthParams, tone: float, rng: Rng, tick: Tick) -> None:
+def write_capture(
+    folder: Path,
+    mesh: TriMesh,
+    T_capture_from_mesh: Rigid,
+    objid: int,
+    p: SynthParams,
+    tone: float,
+    rng: Rng,
+    tick: Tick,
+) -> None:
     """Images, masks and poses of one capture; the poses are those of the capture's own frame."""
     import cv2
 
@@ -93,7 +102,9 @@ def write_capture(folder: Path, mesh: TriMesh, T_capture_from_mesh: Rigid, objid
         cv2.imwrite(str(folder / "rgb" / f"{i:06d}.png"), expose(shot, rng, p.noise)[..., ::-1])
         cv2.imwrite(str(folder / "mask_visib" / f"{i:06d}_000000.png"), mask.astype(np.uint8) * 255)
         if p.depth:
-            cv2.imwrite(str(folder / "depth" / f"{i:06d}.png"), (spoil_depth(shot.depth, rng) * 10).round().astype(np.uint16))
+            cv2.imwrite(
+                str(folder / "depth" / f"{i:06d}.png"), (spoil_depth(shot.depth, rng) * 10).round().astype(np.uint16)
+            )
         pose = cameras.pose(i) @ frame
         gt[str(i)] = [{"obj_id": objid, "cam_R_m2c": pose.R.ravel().tolist(), "cam_t_m2c": pose.t.tolist()}]
         camera[str(i)] = {"cam_K": cameras.K[i].ravel().tolist(), "depth_scale": 0.1}
@@ -118,7 +129,14 @@ def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams
         (folder / ".frame").unlink()
     # x_posed = frame x_capture, and x_posed_up = over x_posed_down
     G = frames["up"].inverse() @ over @ frames["down"]
-    facts = {"T_up_from_down": G.as_matrix().tolist(), "diameter": size, "textured": False, "name": part.name, "symmetry": part.kind, "fold": part.fold}
+    facts = {
+        "T_up_from_down": G.as_matrix().tolist(),
+        "diameter": size,
+        "textured": False,
+        "name": part.name,
+        "symmetry": part.kind,
+        "fold": part.fold,
+    }
     (truth / f"obj_{objid:06d}.json").write_text(json.dumps(facts, indent=1))
     true = part.mesh.moved(frames["up"].inverse() @ placed["up"])
     grey = np.full((len(true.vertices), 3), 150, np.uint8)
@@ -145,7 +163,15 @@ def make_dataset(
         for n in range(len(parts) or objects):
             rng = np.random.default_rng([seed, n])
             part = parts[n] if parts else make_part(kinds[n % len(kinds)], rng)
-            write_object(beside, truth_beside, part, n + 1, params, rng, lambda done, _, n=n: tick(n * 2 * params.views + done, total))
+            write_object(
+                beside,
+                truth_beside,
+                part,
+                n + 1,
+                params,
+                rng,
+                lambda done, _, n=n: tick(n * 2 * params.views + done, total),
+            )
         facts = {"made_by": "regpipe data synth", "seed": seed, "version": MINI, **asdict(params)}
         (beside / "dataset_info.json").write_text(json.dumps(facts, indent=1))
         for old in (place, truth):
@@ -163,7 +189,11 @@ def check(name: str, objects: int, params: SynthParams) -> None:
     if Path(name).name != name or name in ("", ".", "..") or name.endswith("_truth"):
         raise UserError("not a name for a data set", repr(name), "one word, such as parts")
     if not (8 <= params.views <= 5000 and 32 <= params.size <= 4096 and 1 <= objects <= 1000):
-        raise UserError("out of range", f"{objects} objects, {params.views} views, {params.size} pixels", "1 to 1000 objects, 8 to 5000 views, 32 to 4096 pixels")
+        raise UserError(
+            "out of range",
+            f"{objects} objects, {params.views} views, {params.size} pixels",
+            "1 to 1000 objects, 8 to 5000 views, 32 to 4096 pixels",
+        )
 
 
 def ensure_mini(root: Path, tick: Tick = silent) -> Path:
@@ -175,5 +205,3 @@ def ensure_mini(root: Path, tick: Tick = silent) -> Path:
     except (OSError, ValueError, KeyError):
         pass  # not there, or made by another version
     return make_dataset(root, "mini", seed=7, params=SynthParams(views=36, size=168), force=True, tick=tick)
-
-

@@ -45,7 +45,9 @@ def rounded_block(x: float, y: float, z: float, r: float) -> Any:
     """A box with rounded upright edges."""
     import manifold3d as m
 
-    posts = [cylinder(z, r, sides=24).translate([sx * (x / 2 - r), sy * (y / 2 - r), 0]) for sx in (-1, 1) for sy in (-1, 1)]
+    posts = [
+        cylinder(z, r, sides=24).translate([sx * (x / 2 - r), sy * (y / 2 - r), 0]) for sx in (-1, 1) for sy in (-1, 1)
+    ]
     return m.Manifold.batch_hull(posts)
 
 
@@ -73,7 +75,11 @@ def stepped(rng: Rng) -> tuple[Any, float, float, str]:
     R, h1, h2 = rng.uniform(24, 38), rng.uniform(9, 15), rng.uniform(22, 40)
     barrel = R * rng.uniform(0.6, 0.8)
     neck, h3 = barrel * rng.uniform(0.45, 0.7), rng.uniform(10, 20)
-    body = cylinder(h1, R) + cylinder(h2, barrel, barrel * rng.uniform(0.85, 1)).translate([0, 0, h1]) + cylinder(h3, neck).translate([0, 0, h1 + h2])
+    body = (
+        cylinder(h1, R)
+        + cylinder(h2, barrel, barrel * rng.uniform(0.85, 1)).translate([0, 0, h1])
+        + cylinder(h3, neck).translate([0, 0, h1 + h2])
+    )
     body -= cylinder(h1 + h2 + h3, neck * 0.5).translate([0, 0, h1 * 0.6])
     body -= cylinder(h1 * 0.45, R * 0.62)
     return body, h1 + h2 + h3, R, "turned part"
@@ -82,7 +88,9 @@ def stepped(rng: Rng) -> tuple[Any, float, float, str]:
 def housing(rng: Rng) -> tuple[Any, float, float, str]:
     """A square socket: shell, floor, collar. Body, height, half its width, name."""
     w, h, wall = rng.uniform(44, 64), rng.uniform(24, 38), rng.uniform(5, 7)
-    body = rounded_block(w, w, h, w * 0.14) - rounded_block(w - 2 * wall, w - 2 * wall, h, w * 0.1).translate([0, 0, h * 0.45])
+    body = rounded_block(w, w, h, w * 0.14) - rounded_block(w - 2 * wall, w - 2 * wall, h, w * 0.1).translate(
+        [0, 0, h * 0.45]
+    )
     collar = cylinder(h * 0.95, w * 0.27) - cylinder(h, w * 0.18).translate([0, 0, h * 0.3])
     body = body + collar - cylinder(h * 0.3, w * 0.3)
     return body, h, w / 2, "socket"

@@ -29,7 +29,7 @@ def dome(views: int, size: int, focal: float, distance: float, rng: Rng) -> Came
     """Cameras all around the origin, 5 to 78 degrees above the table, each a little off the middle."""
     n = np.arange(views)
     azimuth = 2 * np.pi * (n * 0.618034 % 1) + rng.uniform(-0.05, 0.05, views)
-    elevation = np.radians(5 + 73 * (((n + 0.5) / views + rng.uniform(-0.2, 0.2, views) / views)))
+    elevation = np.radians(5 + 73 * ((n + 0.5) / views + rng.uniform(-0.2, 0.2, views) / views))
     R, t = np.empty((views, 3, 3)), np.empty((views, 3))
     for k, (a, e) in enumerate(zip(azimuth, elevation, strict=True)):
         eye = distance * rng.uniform(0.97, 1.03) * np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
@@ -73,7 +73,9 @@ class Shot:
     depth: Array  # (h, w) mm, inf outside
 
 
-def shoot(mesh: TriMesh, caster: Caster, cameras: Cameras, i: int, lamps: list[Lamp], tone: float, gloss: float) -> Shot:
+def shoot(
+    mesh: TriMesh, caster: Caster, cameras: Cameras, i: int, lamps: list[Lamp], tone: float, gloss: float
+) -> Shot:
     """Matt and glossy reflection of the lamps, with the key lamp's shadows; edges smoothed by oversampling."""
     s = OVERSAMPLING
     h, w = cameras.height, cameras.width
@@ -114,7 +116,9 @@ def expose(shot: Shot, rng: Rng, noise: float) -> NDArray[np.uint8]:  # (h, w, 3
     linear = gaussian_filter(shot.image, 0.4) * rng.uniform(0.88, 1.12)
     grey = np.clip(linear, 0, 1.3) ** (1 / 2.2)
     tint = np.array([1.0, 0.995, 0.985])
-    image = grey[..., None] * tint + noise * rng.normal(0, 1, (*grey.shape, 3)) * (0.006 + 0.012 * np.sqrt(grey))[..., None]
+    image = (
+        grey[..., None] * tint + noise * rng.normal(0, 1, (*grey.shape, 3)) * (0.006 + 0.012 * np.sqrt(grey))[..., None]
+    )
     image = np.where(shot.cover[..., None] > 0, image, 0)
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
 
@@ -126,7 +130,7 @@ def spoil_mask(cover: Array, rng: Rng, strength: float) -> NDArray[np.bool_]:
     true = cover > 0.5
     if strength <= 0 or not true.any():
         return true
-    edge = distance_transform_edt(true) - distance_transform_edt(~true)
+    edge = np.asarray(distance_transform_edt(true)) - np.asarray(distance_transform_edt(~true))
     wobble = gaussian_filter(rng.normal(size=true.shape), 2.0)
     wobble *= strength * 0.9 / max(wobble.std(), 1e-9)
     mask = edge + wobble > 0
