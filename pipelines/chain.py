@@ -18,8 +18,8 @@ DEFAULT = Graph(
     [
         stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
         stage("capture-down", "capture", "registration.data.capture:Capture", {}, external="down"),
-        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}),
-        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}),
+        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=2),
+        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=2),
         stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES),
         stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}),
         stage("verify", "verify", "registration.verify.record:Verdict", {"poses": "poses", "clouds": "clouds", **HALVES}),
@@ -32,6 +32,7 @@ DEFAULT = Graph(
         stage(
             "report", "report", "pipelines.report.record:Report",
             {"verify": "verify", "icp": "icp", "fuse": "fuse", "labels": "labels", "clouds": "clouds", **HALVES},
+            version=2,
         ),
     ]
 )  # fmt: skip

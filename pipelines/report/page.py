@@ -118,7 +118,7 @@ def make_report(
         figure(before_and_after(clouds, icp), "Both halves as they were captured (left) and registered (right); up is blue, down is orange"),
         "<h2>The model's outline in the images</h2>",
         figure(contact_sheet(captures[0], caster, Rigid.identity(), UP, params.pictures), "Capture up"),
-        figure(contact_sheet(captures[1], caster, T, DOWN, params.pictures), "Capture down"),
+        figure(contact_sheet(captures[1], caster, T.inverse(), DOWN, params.pictures), "Capture down"),
         "<h2>Halves</h2>", rows(["half", "images", "PSNR dB", "silhouettes agree", "skipped"], halves),
         "<h2>Distances between the halves</h2>", rows(["direction", *next(iter(table.values()))], [[k, *(f"{x:.3g}" for x in v.values())] for k, v in table.items()]),
         "<h2>Hypotheses</h2>", rows(["rank", "source", "total", "outside masks", "in free space", "overlap", "moves the model by % of d"], candidates),

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy
 
 from registration.nerf.params import NerfParams
-from registration.nerf.render import find_samples, harmonics, look
+from registration.nerf.render import find_samples, harmonics, look, pick
 
 if TYPE_CHECKING:
     from registration.nerf.train import Level, Rays
@@ -32,7 +32,7 @@ def loss_of(
     owner, t = find_samples(level.marks, o, d, step, jitter)
     seen = look(level.field, owner, t, o, d, step, soft)
     edge = rays.edge[drawn]
-    shade = (harmonics(seen.normal) * level.light[rays.view[drawn]]).sum(1)
+    shade = (harmonics(seen.normal) * pick(level.light, rays.view[drawn])).sum(1)
     sure = (edge > SURE_PX).float()
     error = ((seen.colour * shade[:, None] - rays.colour[drawn]).abs().mean(1) * sure).sum() / sure.sum().clamp_min(1)
     opacity = binary_cross_entropy(seen.opacity.clamp(1e-4, 1 - 1e-4), (0.5 + 0.5 * edge).clamp(0, 1))
@@ -46,9 +46,9 @@ def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tens
     whole = (rows > 0).all(1)
     rows, at = rows[whole], at[whole]
     sdf, colour = level.field.sdf[:, 0], level.field.colour
-    near = sdf[rows]  # (m, 6)
-    bend = ((near.mean(1) - sdf[at]) ** 2).mean()
+    near = pick(sdf, rows)  # (m, 6)
+    bend = ((near.mean(1) - pick(sdf, at)) ** 2).mean()
     gradient = (near[:, 1::2] - near[:, ::2]) / 2
     stretch = ((gradient.norm(dim=1) - 1) ** 2).mean()
-    blotch = (colour[rows].mean(1) - colour[at]).abs().mean()
+    blotch = (pick(colour, rows).mean(1) - pick(colour, at)).abs().mean()
     return params.smooth_weight * bend + params.distance_weight * stretch + params.even_weight * blotch

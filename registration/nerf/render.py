@@ -86,6 +86,11 @@ def find_samples(
     return owner[use], t[use]
 
 
+def pick(table: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:  # (v, ...), (...) -> (*rows, ...)
+    """``table[rows]``, whose gradient is summed in one order: the same to the last bit however many threads run."""
+    return table.index_select(0, rows.reshape(-1)).reshape(*rows.shape, *table.shape[1:])
+
+
 def look(
     field: Field,
     owner: torch.Tensor,
@@ -98,7 +103,7 @@ def look(
     """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
     points = origins[owner] + t[:, None] * directions[owner]
     rows, weights, slopes = field.corners(points)
-    near = field.sdf[:, 0][rows]  # (m, 8)
+    near = pick(field.sdf[:, 0], rows)  # (m, 8)
     sdf = (near * weights).sum(1)
     gradient = torch.einsum("mc,mck->mk", near, slopes)
     colour = torch.nn.functional.embedding_bag(rows, field.colour, per_sample_weights=weights, mode="sum")

@@ -61,8 +61,8 @@ def shaded(mesh: TriMesh, colours: NDArray | None, azimuth_deg: float, elevation
     corners = mesh.faces[face[seen]]
     normals = mesh.vertex_normals()[corners].mean(1) @ cameras.R[0].T
     lamp = np.array([-0.4, -0.6, -0.7]) / np.linalg.norm([0.4, 0.6, 0.7])
-    light = 0.35 + 0.65 * np.clip((normals * lamp).sum(1), 0, 1)
-    tint = np.full((len(corners), 3), 175.0) if colours is None else colours[corners].mean(1)
+    light = 0.5 + 0.6 * np.clip((normals * lamp).sum(1), 0, 1)
+    tint = np.full((len(corners), 3), 185.0) if colours is None else colours[corners].mean(1)
     image = np.full((size * scale, size * scale, 3), float(PAPER))
     image[seen] = np.clip(tint * light[:, None], 0, 255)
     return image.reshape(size, scale, size, scale, 3).mean((1, 3)).astype(np.uint8)
@@ -84,8 +84,8 @@ def scattered(
     order = order[facing[order]]
     xy = np.rint(uv[order]).astype(int)
     value = (tint[order] * light[order, None]).astype(np.uint8)
-    for dx in (0, 1):
-        for dy in (0, 1):
+    for dx in (-1, 0, 1):
+        for dy in (-1, 0, 1):
             x, y = np.clip(xy[:, 0] + dx, 0, size - 1), np.clip(xy[:, 1] + dy, 0, size - 1)
             image[y, x] = value
     return image

@@ -1,0 +1,123 @@
+"""Draws the pictures of the README and the docs from a finished run of ``mini`` object 1: python docs/make_pictures.py."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pipelines.cli.setup import Request, open_run
+from registration.geometry.distance import Solid
+from registration.geometry.hull import Box, hull_box, hull_depth
+from registration.geometry.mesh import TriMesh, iso_surface
+from registration.geometry.rays import Caster
+from registration.geometry.rigid import Rigid
+from registration.nerf.train import mask_distances
+from registration.viz.pictures import DOWN, PAPER, UP, Picture, outlined, scattered, shaded, sheet
+
+HERE = Path(__file__).parent / "pictures"
+WRONG = (200, 40, 40)
+
+
+def titled(picture: Picture, text: str) -> Picture:
+    """A picture with a line of text below."""
+    h, w = picture.shape[:2]
+    image = Image.new("RGB", (w, h + 26), (PAPER,) * 3)
+    image.paste(Image.fromarray(picture), (0, 0))
+    draw = ImageDraw.Draw(image)
+    draw.text((w / 2, h + 12), text, fill=(60, 60, 60), anchor="mm", font_size=15)
+    return np.asarray(image)
+
+
+def save(name: str, picture: Picture) -> None:
+    """A small WebP."""
+    HERE.mkdir(exist_ok=True)
+    Image.fromarray(picture).save(HERE / f"{name}.webp", quality=88)
+    print(HERE / f"{name}.webp", (HERE / f"{name}.webp").stat().st_size)  # noqa: T201
+
+
+def enlarged(picture: Picture, size: int) -> Picture:
+    """A picture of this size on paper."""
+    image = Image.fromarray(picture)
+    image.thumbnail((size, size)) if max(picture.shape[:2]) > size else None
+    scale = size / max(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    out = Image.new("RGB", (size, size), (PAPER,) * 3)
+    out.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+    return np.asarray(out)
+
+
+def result(run: Any) -> None:
+    """README: two halves, the whole, and the proof in an image."""
+    clouds, icp, fused = run.record("clouds"), run.record("icp"), run.record("fuse")
+    up, down, capture = clouds.up, clouds.down, run.record("capture-down")
+    T, s = icp.T_up_from_down, 300
+    mesh = TriMesh(fused.vertices, fused.faces)
+    caster = Caster(fused.vertices, fused.faces)
+    save("result", sheet([
+        titled(scattered([(up.points, up.normals, UP)], 35, 25, s), "captured from above"),
+        titled(scattered([(down.points, down.normals, DOWN)], 35, 25, s), "turned over, captured again"),
+        titled(shaded(mesh, None, 35, 25, s), "one model"),
+        titled(enlarged(outlined(capture, 20, caster, T.inverse(), (60, 190, 255)), s), "a label for every image"),
+    ], 4))  # fmt: skip
+
+
+def captures(run: Any) -> None:
+    """How it works: what goes in."""
+    pictures = []
+    for half in ("up", "down"):
+        c = run.record(f"capture-{half}")
+        pictures += [enlarged(c.rgb[i], 170) for i in np.linspace(1, len(c) - 1, 6).astype(int)]
+    save("captures", sheet(pictures, 6))
+
+
+def halves(run: Any) -> None:
+    """How it works: hull, field, and what was seen."""
+    capture, half, clouds = run.record("capture-up"), run.record("nerf-up"), run.record("clouds")
+    distances = mask_distances(capture)
+    low, high = hull_box(capture.cameras, distances, capture.mask, 2)
+    box = Box.around(low, high, 64)
+    hull = iso_surface((-hull_depth(capture.cameras, distances, box.points(), 2) / box.step).reshape(box.shape).astype(np.float32), box.low, box.step)
+    field = TriMesh(half.vertices, half.faces)
+    cloud = scattered([(clouds.up.points, clouds.up.normals, UP)], 35, 25, 330)
+    save("halves", sheet([
+        titled(shaded(hull, None, 35, 25, 330), "hull of the silhouettes"),
+        titled(shaded(field, None, 35, 25, 330), "trained field"),
+        titled(cloud, "points that were really seen"),
+    ], 3))  # fmt: skip
+
+
+def verdict(run: Any) -> None:
+    """How it works: a wrong candidate and the right one, contradicting points in red."""
+    clouds, found, half = run.record("clouds"), run.record("verify"), run.record("nerf-up")
+    solid = Solid.from_field(half.low, half.step, half.sdf)
+    down, up = clouds.down, clouds.up
+    worst = int(np.argmin(np.abs(found.total - np.quantile(found.total, 0.6))))
+    pictures = []
+    for n, text in ((worst, "a rival"), (0, "the best")):
+        T = Rigid.from_matrix(found.T_up_from_down[n])
+        moved, turned = T.apply(down.points), T.turn(down.normals)
+        out = solid.at(moved) > 0.015 * clouds.diameter_mm
+        parts = [(up.points, up.normals, UP), (moved[~out], turned[~out], DOWN)]
+        parts += [(moved[out], turned[out], WRONG)] if out.any() else []
+        pictures.append(titled(scattered(parts, 35, 25, 420), f"{text}: {100 * out.mean():.1f} % of the points in known free space"))
+    save("verdict", sheet(pictures, 2))
+
+
+def main() -> None:
+    """Draw all of them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    parser.add_argument("--bop-root", type=Path, default=Path("bop"))
+    a = parser.parse_args()
+    request = Request("mini", (1,), False, None, None, a.bop_root, a.out, None, "standard", (), None, None, None, "auto", False, True)
+    run = open_run(request, 1, None)
+    for draw in (result, captures, halves, verdict):
+        draw(run)
+
+
+if __name__ == "__main__":
+    main()
