@@ -16,7 +16,7 @@ from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
 from registration.nerf.train import mask_distances
-from registration.viz.pictures import DOWN, PAPER, UP, Picture, outlined, scattered, shaded, sheet
+from registration.viz.pictures import DOWN, PAPER, UP, Picture, outlined, scattered, shaded, sheet, trimmed
 
 HERE = Path(__file__).parent / "pictures"
 WRONG = (200, 40, 40)
@@ -50,19 +50,34 @@ def enlarged(picture: Picture, size: int) -> Picture:
     return np.asarray(out)
 
 
+def framed(picture: Picture, height: int, width: int) -> Picture:
+    """What is not black in a picture, in a frame of this size."""
+    y, x = (np.flatnonzero((picture > 0).any((2, 1 - k))) for k in (0, 1))
+    side = max((y[-1] - y[0]) * width / height, x[-1] - x[0]) * 1.08
+    image = Image.fromarray(picture)
+    cx, cy = (x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2
+    half = (side / 2, side / 2 * height / width)
+    box = (cx - half[0], cy - half[1], cx + half[0], cy + half[1])
+    return np.asarray(image.crop([round(v) for v in box]).resize((width, height), Image.Resampling.LANCZOS))
+
+
 def result(run: Any) -> None:
     """README: two halves, the whole, and the proof in an image."""
     clouds, icp, fused = run.record("clouds"), run.record("icp"), run.record("fuse")
     up, down, capture = clouds.up, clouds.down, run.record("capture-down")
-    T, s = icp.T_up_from_down, 300
+    T, s = icp.T_up_from_down, 360
     mesh = TriMesh(fused.vertices, fused.faces)
     caster = Caster(fused.vertices, fused.faces)
-    save("result", sheet([
-        titled(scattered([(up.points, up.normals, UP)], 35, 25, s), "captured from above"),
-        titled(scattered([(down.points, down.normals, DOWN)], 35, 25, s), "turned over, captured again"),
-        titled(shaded(mesh, None, 35, 25, s), "one model"),
-        titled(enlarged(outlined(capture, 20, caster, T.inverse(), (60, 190, 255)), s), "a label for every image"),
-    ], 4))  # fmt: skip
+    drawn = trimmed(
+        [
+            scattered([(up.points, up.normals, UP)], 35, 25, s),
+            scattered([(down.points, down.normals, DOWN)], 35, 25, s),
+            shaded(mesh, None, 35, 25, s),
+        ]
+    )
+    drawn.append(framed(outlined(capture, 20, caster, T.inverse(), (60, 190, 255)), *drawn[0].shape[:2]))
+    words = ("captured from above", "turned over, captured again", "one model", "a label for every image")
+    save("result", sheet([titled(p, w) for p, w in zip(drawn, words, strict=True)], 4))  # fmt: skip
 
 
 def captures(run: Any) -> None:
@@ -80,14 +95,16 @@ def halves(run: Any) -> None:
     distances = mask_distances(capture)
     low, high = hull_box(capture.cameras, distances, capture.mask, 2)
     box = Box.around(low, high, 64)
-    hull = iso_surface((-hull_depth(capture.cameras, distances, box.points(), 2) / box.step).reshape(box.shape).astype(np.float32), box.low, box.step)
+    hull = iso_surface(
+        (-hull_depth(capture.cameras, distances, box.points(), 2) / box.step).reshape(box.shape).astype(np.float32),
+        box.low,
+        box.step,
+    )
     field = TriMesh(half.vertices, half.faces)
     cloud = scattered([(clouds.up.points, clouds.up.normals, UP)], 35, 25, 330)
-    save("halves", sheet([
-        titled(shaded(hull, None, 35, 25, 330), "hull of the silhouettes"),
-        titled(shaded(field, None, 35, 25, 330), "trained field"),
-        titled(cloud, "points that were really seen"),
-    ], 3))  # fmt: skip
+    drawn = trimmed([shaded(hull, None, 35, 25, 330), shaded(field, None, 35, 25, 330), cloud])
+    words = ("hull of the silhouettes", "trained field", "points that were really seen")
+    save("halves", sheet([titled(p, w) for p, w in zip(drawn, words, strict=True)], 3))  # fmt: skip
 
 
 def verdict(run: Any) -> None:
@@ -96,15 +113,16 @@ def verdict(run: Any) -> None:
     solid = Solid.from_field(half.low, half.step, half.sdf)
     down, up = clouds.down, clouds.up
     worst = int(np.argmin(np.abs(found.total - np.quantile(found.total, 0.6))))
-    pictures = []
+    drawn, words = [], []
     for n, text in ((worst, "a rival"), (0, "the best")):
         T = Rigid.from_matrix(found.T_up_from_down[n])
         moved, turned = T.apply(down.points), T.turn(down.normals)
         out = solid.at(moved) > 0.015 * clouds.diameter_mm
         parts = [(up.points, up.normals, UP), (moved[~out], turned[~out], DOWN)]
         parts += [(moved[out], turned[out], WRONG)] if out.any() else []
-        pictures.append(titled(scattered(parts, 35, 25, 420), f"{text}: {100 * out.mean():.1f} % of the points in known free space"))
-    save("verdict", sheet(pictures, 2))
+        drawn.append(scattered(parts, 35, 25, 420))
+        words.append(f"{text}: {100 * out.mean():.1f} % of the points in known free space")
+    save("verdict", sheet([titled(p, w) for p, w in zip(trimmed(drawn), words, strict=True)], 2))
 
 
 def main() -> None:
@@ -113,7 +131,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--bop-root", type=Path, default=Path("bop"))
     a = parser.parse_args()
-    request = Request("mini", (1,), False, None, None, a.bop_root, a.out, None, "standard", (), None, None, None, "auto", False, True)
+    request = Request(
+        "mini", (1,), False, None, None, a.bop_root, a.out, None, "standard", (), None, None, None, "auto", False, True
+    )
     run = open_run(request, 1, None)
     for draw in (result, captures, halves, verdict):
         draw(run)

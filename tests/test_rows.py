@@ -87,9 +87,7 @@ def test_no_room_is_too_large() -> None:
     assert {
         n: len(f.read_text().splitlines()) for n, f in modules().items() if len(f.read_text().splitlines()) > 300
     } == {}
-    engine = sum(
-        len((ROOT / "pipelines" / f"{n}.py").read_text().splitlines()) for n in ("graph", "keys", "store")
-    )
+    engine = sum(len((ROOT / "pipelines" / f"{n}.py").read_text().splitlines()) for n in ("graph", "keys", "store"))
     assert engine <= 500
 
 

@@ -19,7 +19,7 @@ from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds, NerfHalf
 from registration.verify.record import Registration, Verdict
-from registration.viz.pictures import DOWN, UP, Picture, data_uri, outlined, scattered, shaded, sheet
+from registration.viz.pictures import DOWN, UP, Picture, data_uri, outlined, scattered, shaded, sheet, trimmed
 
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -80,7 +80,7 @@ def before_and_after(clouds: Clouds, icp: Registration) -> Picture:
     T = icp.T_up_from_down
     came = (clouds.down.points + (clouds.up.points.mean(0) - clouds.down.points.mean(0)), clouds.down.normals, DOWN)
     belongs = (T.apply(clouds.down.points), T.turn(clouds.down.normals), DOWN)
-    return sheet([scattered([up, came], 35, 20, 420), scattered([up, belongs], 35, 20, 420)], 2)
+    return sheet(trimmed([scattered([up, came], 35, 20, 470), scattered([up, belongs], 35, 20, 470)]), 2)
 
 
 def make_report(
@@ -114,7 +114,7 @@ def make_report(
         f"<h1>{html.escape(name)}</h1><div class='verdict {'yes' if icp.accepted else 'no'}'><b>{word}</b>, confidence {icp.confidence:.2f}. "
         f"The object was turned by {turn:.0f} degrees between the captures; where both halves saw it they lie {icp.chamfer_mm:.2f} mm apart "
         f"({100 * icp.chamfer_mm / icp.diameter_mm:.2f} % of its {icp.diameter_mm:.0f} mm).<ul>" + "".join(f"<li>{html.escape(r)}</li>" for r in icp.reasons) + "</ul></div>",
-        figure(sheet([shaded(mesh, None, a, e, 260) for a, e in ((30, 30), (150, 30), (30, -30))], 3), "The fused model from three sides"),
+        figure(sheet(trimmed([shaded(mesh, None, a, e, 310) for a, e in ((30, 30), (150, 30), (30, -30))]), 3), "The fused model from three sides"),
         figure(before_and_after(clouds, icp), "Both halves as they were captured (left) and registered (right); up is blue, down is orange"),
         "<h2>The model's outline in the images</h2>",
         figure(contact_sheet(captures[0], caster, Rigid.identity(), UP, params.pictures), "Capture up"),

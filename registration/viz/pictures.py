@@ -105,6 +105,16 @@ def outlined(
     return np.asarray(cv2.drawContours(image.copy(), lines, -1, colour, 1, cv2.LINE_AA), np.uint8)
 
 
+def trimmed(pictures: list[Picture], margin: int = 10) -> list[Picture]:
+    """Pictures of one size without the rows and columns that are bare paper in all of them."""
+    drawn = np.any([(p != PAPER).any(2) for p in pictures], axis=0)
+    y, x = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
+    if not len(y):
+        return pictures
+    top, left = max(0, y[0] - margin), max(0, x[0] - margin)
+    return [p[top : y[-1] + 1 + margin, left : x[-1] + 1 + margin] for p in pictures]
+
+
 def sheet(pictures: list[Picture], columns: int, gap: int = 4) -> Picture:
     """Pictures of one size in rows."""
     h, w = pictures[0].shape[:2]

@@ -82,8 +82,8 @@ def write_capture(
     tone: float,
     rng: Rng,
     tick: Tick,
-) -> None:
-    """Images, masks and poses of one capture; the poses are those of the capture's own frame."""
+) -> Rigid:
+    """Images, masks and poses of one capture, in a frame of its own: T_posed_from_frame."""
     import cv2
 
     for name in ("rgb", "mask_visib", *(["depth"] if p.depth else [])):
@@ -111,7 +111,7 @@ def write_capture(
         tick(i + 1, p.views)
     (folder / "scene_gt.json").write_text(json.dumps(gt, indent=1))
     (folder / "scene_camera.json").write_text(json.dumps(camera, indent=1))
-    np.savetxt(folder / ".frame", frame.as_matrix())
+    return frame
 
 
 def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams, rng: Rng, tick: Tick) -> None:
@@ -124,9 +124,8 @@ def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams
     for half, T in placed.items():
         folder = root / "onboarding_static" / f"obj_{objid:06d}_{half}"
         offset = 0 if half == "up" else p.views
-        write_capture(folder, part.mesh, T, objid, p, tone, rng, lambda done, _, o=offset: tick(o + done, 2 * p.views))
-        frames[half] = Rigid.from_matrix(np.loadtxt(folder / ".frame"))
-        (folder / ".frame").unlink()
+        count = lambda done, _, o=offset: tick(o + done, 2 * p.views)  # noqa: E731
+        frames[half] = write_capture(folder, part.mesh, T, objid, p, tone, rng, count)
     # x_posed = frame x_capture, and x_posed_up = over x_posed_down
     G = frames["up"].inverse() @ over @ frames["down"]
     facts = {
