@@ -15,7 +15,7 @@ from registration.geometry.hull import Box, hull_box, hull_depth
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
-from registration.nerf.train import mask_distances
+from registration.nerf.rays import mask_distances
 from registration.viz.pictures import DOWN, PAPER, UP, Picture, outlined, scattered, shaded, sheet, trimmed
 
 HERE = Path(__file__).parent / "pictures"

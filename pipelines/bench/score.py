@@ -17,14 +17,25 @@ from registration.geometry.rigid import Array, Rigid
 POINTS = 20_000
 
 
-def surface(file: Path) -> Array:  # (n, 3)
-    """Even points on a mesh file, always the same ones."""
+def mesh_of(file: Path) -> TriMesh:
+    """A mesh file's triangles."""
     import trimesh
 
     mesh: Any = trimesh.load(file, process=False)
-    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)).sample(
-        POINTS, np.random.default_rng(0)
-    )[0]
+    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64))
+
+
+def surface(file: Path) -> Array:  # (n, 3)
+    """Even points on a mesh file, always the same ones."""
+    return mesh_of(file).sample(POINTS, np.random.default_rng(0))[0]
+
+
+def truths(folder: Path) -> list[Path]:
+    """The truth of every object."""
+    files = sorted(folder.glob("obj_*.json")) if folder.is_dir() else []
+    if not files:
+        raise UserError("no truth", folder, "expected obj_NNNNNN.json and .ply")
+    return files
 
 
 def score_one(run: Path, truth: Path) -> dict[str, Any]:
@@ -55,7 +66,4 @@ def score_one(run: Path, truth: Path) -> dict[str, Any]:
 
 def score_all(runs: Path, truth: Path) -> list[dict[str, Any]]:
     """A row per object that has a truth."""
-    files = sorted(truth.glob("obj_*.json")) if truth.is_dir() else []
-    if not files:
-        raise UserError("no truth", truth, "expected obj_NNNNNN.json and .ply")
-    return [score_one(runs, file) for file in files]
+    return [score_one(runs, file) for file in truths(truth)]

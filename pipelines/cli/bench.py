@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pipelines.cli.main import Exit
+from registration.errors import UserError
 
 
 @click.group()
@@ -31,20 +33,50 @@ def score(runs: Path, truth: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return Exit.ACCEPTED
+    heads = ["object", "right", "accepted", "confidence", "degrees", "mean", "h95", "chamfer", "complete", "seconds"]
+    show(rows, heads)
+    done = [r for r in rows if "right" in r]
+    wrong = sum(bool(r["accepted"]) and not r["right"] for r in done)
+    click.echo(
+        f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}"
+    )
+    return Exit.ACCEPTED
+
+
+@bench.command()
+@click.argument("runs", type=click.Path(path_type=Path))
+@click.argument("truth", type=click.Path(path_type=Path))
+@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
+@click.option("--against", type=click.Choice(["truth"]), help="Also fuse both halves by the true transform.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def halves(runs: Path, truth: Path, store: Path | None, against: str | None, as_json: bool) -> int:
+    """Judge both halves' clouds of RUNS by the true surface, after `regpipe run` (--until clouds is enough).
+
+    Distances are shares of the object's diameter. mean, p95: of the cloud to the surface; within: the share of the cloud
+    nearer than 0.015; cover: the share of the surface seen by three views that is nearer than that to the cloud; psnr in dB
+    and iou as the run found them without the truth; fused: mean two-sided Chamfer distance of both by the true transform.
+    """
+    from pipelines.bench.halves import medians, score_halves
+
+    rows = score_halves(runs, truth, store, against == "truth")
+    if not any("mean" in row for row in rows):
+        raise UserError("no clouds", runs, "regpipe run --dataset D --all --until clouds makes them")
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return Exit.ACCEPTED
+    middle = medians(rows)
+    show([*rows, {"object": "median", "half": "", **middle}], ["object", "half", *middle])
+    return Exit.ACCEPTED
+
+
+def show(rows: list[dict[str, Any]], heads: list[str]) -> None:
+    """A table; numbers with four digits after the point."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1))
-    heads = ["object", "right", "accepted", "confidence", "degrees", "mean", "h95", "chamfer", "complete", "seconds"]
     for head in heads:
         table.add_column(head, justify="left" if head == "object" else "right", header_style="dim")
     for row in rows:
-        table.add_row(*(f"{row[h]:.4f}" if isinstance(row.get(h), float) else str(row.get(h, "-")) for h in heads))
-    console = Console(highlight=False)
-    console.print(table)
-    done = [r for r in rows if "right" in r]
-    wrong = sum(bool(r["accepted"]) and not r["right"] for r in done)
-    console.print(
-        f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}"
-    )
-    return Exit.ACCEPTED
+        table.add_row(*(f"{row[h]:.4g}" if isinstance(row.get(h), float) else str(row.get(h, "-")) for h in heads))
+    Console(highlight=False).print(table)

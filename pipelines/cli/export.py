@@ -1,32 +1,48 @@
-"""regpipe export: finished results for other tools."""
+"""regpipe export: finished results, and captures, for other tools."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import click
 
 from pipelines.cli.main import Exit
 from registration.errors import UserError
 
+KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "nerfstudio"]
+
 
 @click.command()
-@click.argument("what", type=click.Choice(["ply", "cloud", "chamfer", "labels", "pred6d"]))
+@click.argument("what", type=click.Choice(KINDS))
 @click.option("--dataset", required=True)
 @click.option("--objid", type=int, required=True)
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results are."
 )
+@click.option(
+    "--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True
+)
+@click.option("--half", type=click.Choice(["up", "down"]), help="Which capture, for nerfstudio.")
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="File or folder to write.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
-def export(what: str, dataset: str, objid: int, out: Path, to: Path, force: bool) -> int:
-    """Write the model (ply), the cloud, the Chamfer table (csv or json by the file's name), BOP labels, or pred6d.json."""
+def export(
+    what: str, dataset: str, objid: int, out: Path, bop_root: Path, half: str | None, to: Path, force: bool
+) -> int:
+    """Write a result, or a capture, for other tools.
+
+    ply and glb: the model, in millimetres, and in metres with y up. cloud; splat: the cloud as flat Gaussian splats.
+    chamfer: its table, csv or json by the name of the file. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
+    (--half) as images, masks and transforms.json in metres; it needs no run.
+    """
     from pipelines.publish import read_result
 
     folder = out / dataset / f"obj_{objid:06d}"
-    if read_result(folder) is None:
+    if what == "nerfstudio" and half is None:
+        raise UserError("which capture?", "regpipe export nerfstudio", "add --half up or --half down")
+    if what != "nerfstudio" and read_result(folder) is None:
         raise UserError(
             "no finished result",
             folder,
@@ -34,20 +50,48 @@ def export(what: str, dataset: str, objid: int, out: Path, to: Path, force: bool
         )
     if to.exists() and not force:
         raise UserError("something is there already", to, "name another place, or pass --force")
+    if to.exists() and to.is_dir() != (what in ("labels", "nerfstudio")):
+        raise UserError("a folder is no file, and a file no folder", to, "name another place")
     to.parent.mkdir(parents=True, exist_ok=True)
-    if what == "labels":
-        if to.is_dir():
-            shutil.rmtree(to)
-        shutil.copytree(folder / "labels", to)
-    elif what == "pred6d":
-        to.write_text(json.dumps(pred6d(folder, objid), indent=1))
+    beside = to.with_name(f".{to.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    if what == "nerfstudio":
+        capture_to(beside, bop_root, dataset, objid, cast(str, half))
     else:
-        source = {"ply": "model.ply", "cloud": "cloud.ply"}.get(
-            what
-        ) or f"report/chamfer.{'json' if to.suffix == '.json' else 'csv'}"
-        shutil.copyfile(folder / source, to)
+        result_to(what, folder, objid, beside, to.suffix)
+    if to.is_dir():
+        shutil.rmtree(to)
+    beside.replace(to)
     click.echo(str(to))
     return Exit.ACCEPTED
+
+
+def capture_to(place: Path, root: Path, dataset: str, objid: int, half: str) -> None:
+    """One capture as a nerfstudio data set, at its full resolution."""
+    from registration.data.kinds import find_pair, read
+    from registration.data.nerfstudio import write_nerfstudio
+    from registration.data.params import CaptureParams
+
+    whole = CaptureParams(max_size=8192, max_views=100_000)  # neither shrunk nor thinned
+    up, down = find_pair(root, dataset, objid)
+    write_nerfstudio(read(up if half == "up" else down, whole), place)
+
+
+def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> None:
+    """A finished result in another form."""
+    from registration.geometry.ply import read_ply, write_glb, write_splats
+
+    if what == "labels":
+        shutil.copytree(folder / "labels", place)
+    elif what == "pred6d":
+        place.write_text(json.dumps(pred6d(folder, objid), indent=1))
+    elif what == "glb":
+        write_glb(place, *read_ply(folder / "model.ply"))
+    elif what == "splat":
+        write_splats(place, *read_ply(folder / "cloud.ply")[:3])
+    else:
+        files = {"ply": "model.ply", "cloud": "cloud.ply"}
+        shutil.copyfile(folder / files.get(what, f"report/chamfer.{'json' if suffix == '.json' else 'csv'}"), place)
 
 
 def pred6d(folder: Path, objid: int) -> dict[str, dict[str, list[list[float]]]]:

@@ -18,7 +18,7 @@ def run(
     capture_down: Capture,
 ) -> Clouds:
     """Read off both fields."""
-    from registration.nerf.extract import clouds_of
+    from registration.nerf.cloud import clouds_of
 
     clouds = clouds_of((nerf_up, nerf_down), (capture_up, capture_down), params, ctx.rng)
     for capture, cloud in ((capture_up, clouds.up), (capture_down, clouds.down)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.errors import UserError
@@ -13,13 +15,15 @@ def run(ctx: Context, params: NerfParams, capture: Capture) -> NerfHalf:
     """Train and read off."""
     from registration.nerf.device import device_of
     from registration.nerf.extract import half_of
-    from registration.nerf.train import train
+    from registration.nerf.train import held_out, train
 
     device = device_of(ctx.device)
     seed = int(ctx.rng.integers(2**31))
+    held = held_out(len(capture))
+    kept = capture.only(np.setdiff1d(np.arange(len(capture)), held))
     try:
-        level, curve = train(capture, params, seed, device, ctx.scratch / "checkpoint.pt", ctx.tick)
-        half = half_of(capture, level, curve, params)
+        level, curve = train(kept, params, seed, device, ctx.scratch / "checkpoint.pt", ctx.tick)
+        half = half_of(capture, level, curve, held)
     except ValueError as error:
         raise UserError(
             f"no object could be learned, {error}", capture.name, "check the masks and the poses"

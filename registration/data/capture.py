@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -44,3 +44,12 @@ class Capture:
     def cameras(self) -> Cameras:
         """Cameras of the crops."""
         return Cameras(self.K, self.R, self.t, self.mask.shape[2], self.mask.shape[1])
+
+    def only(self, views: NDArray[np.int64]) -> Capture:
+        """The same capture with some of its views."""
+        pick = lambda a: None if a is None else a[views]  # noqa: E731
+        return replace(
+            self, ids=self.ids[views], rgb=self.rgb[views], mask=self.mask[views], K=self.K[views], R=self.R[views],
+            t=self.t[views], K_full=self.K_full[views], depth=pick(self.depth), inside=pick(self.inside),
+            files=tuple(self.files[i] for i in views) if self.files else (),
+        )  # fmt: skip

@@ -17,13 +17,14 @@ class Side:
     points: Array  # (n, 3)
     normals: Array  # (n, 3)
     solid: Solid
+    trust: Array  # (n,) 0..1 weight of each point
 
     def thinned(self, n: int, rng: np.random.Generator) -> Side:
         """At most n of the points."""
         if len(self.points) <= n:
             return self
         pick = rng.permutation(len(self.points))[:n]
-        return Side(self.points[pick], self.normals[pick], self.solid)
+        return Side(self.points[pick], self.normals[pick], self.solid, self.trust[pick])
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def normal_equations(up: Side, down: Side, T: Rigid, reach: float) -> tuple[Arra
     g2 = T.turn(g2)  # the up points move the other way when T moves
     J2 = -np.concatenate([np.cross(up.points - middle, g2), g2], 1)
     J, r = np.concatenate([J1, J2]), np.concatenate([r1, r2])
-    w = np.concatenate([w1 / len(r1), w2 / len(r2)])  # each half has the same say
+    a, b = down.trust, up.trust
+    w = np.concatenate([w1 * a / max(a.sum(), 1e-9), w2 * b / max(b.sum(), 1e-9)])  # each half has the same say
     Jw = J * w[:, None]
     return Jw.T @ J, Jw.T @ r, robust_cost(r1, r2, reach)
 

@@ -1,107 +1,68 @@
-"""From a trained field to arrays: mesh, cloud, figures of quality."""
+"""From a trained field to arrays: mesh, light, figures of quality."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from registration.data.capture import Capture
-from registration.geometry.mesh import TriMesh, diameter, iso_surface
-from registration.geometry.rays import Caster, depth_image
-from registration.geometry.rigid import Array
+from registration.data.crop import box_of
+from registration.geometry.mesh import iso_surface
 from registration.nerf.field import dense_colour
-from registration.nerf.params import CloudParams, NerfParams
-from registration.nerf.record import Cloud, Clouds, NerfHalf
-from registration.nerf.render import harmonics
-from registration.nerf.train import Level
+from registration.nerf.level import Level
+from registration.nerf.light import GAINS, upright
+from registration.nerf.record import NerfHalf
+from registration.nerf.views import light_at, render_views
+
+JUDGED_EVERY = 4
+"""If no view is held out, every so many of the training views are judged."""
 
 
-def half_of(capture: Capture, level: Level, curve: list[list[float]], params: NerfParams) -> NerfHalf:
-    """The field as arrays, its mesh, and how well both explain the capture."""
+def half_of(capture: Capture, level: Level, curve: list[list[float]], held: NDArray[np.int64]) -> NerfHalf:
+    """The field as arrays, its mesh, and how well both explain views; ``held`` are those that were not trained on."""
     box, sdf = level.field.box, level.field.dense()
     mesh = iso_surface(sdf, box.low, box.step)
     colour = (dense_colour(level.field).clip(0, 1) * 255).astype(np.uint8)
-    light = level.light.detach().cpu().numpy()
     at = ((mesh.vertices - box.low) / box.step).T
-    tint = np.stack([map_coordinates(colour[..., k], at, order=1, mode="nearest") for k in range(3)], 1).astype(
-        np.uint8
-    )
-    psnr, iou = quality(capture, mesh, tint, light)
-    return NerfHalf(
-        low=box.low, step=box.step, sdf=sdf, colour=colour, light=light.astype(np.float32), vertices=mesh.vertices,
-        faces=mesh.faces, normals=mesh.vertex_normals(), vertex_colours=tint, psnr=psnr, mask_iou=iou, curve=np.array(curve),
+    channels = [map_coordinates(colour[..., k], at, order=1, mode="nearest") for k in range(3)]
+    trained = np.setdiff1d(np.arange(len(capture)), held)
+    half = NerfHalf(
+        low=box.low, step=box.step, sdf=sdf, colour=colour, light=np.zeros((len(capture), 9), np.float32),
+        shared_light=level.light.shared.detach().cpu().numpy(), axis=upright(capture.only(trained).cameras),
+        vertices=mesh.vertices, faces=mesh.faces, normals=mesh.vertex_normals(),
+        vertex_colours=np.stack(channels, 1).astype(np.uint8), held_out=held, psnr=0.0, mask_iou=0.0, curve=np.array(curve),
     )  # fmt: skip
+    light = light_at(half, capture.cameras)
+    light[trained] = level.light.each().detach().cpu().numpy()
+    light[held] *= exposures(half, capture.only(held))[:, None]
+    judged = held if len(held) else np.arange(0, len(capture), JUDGED_EVERY)
+    psnr, iou = quality(half, capture.only(judged), light[judged])
+    return replace(half, light=light, psnr=psnr, mask_iou=iou)
 
 
-def render_view(
-    mesh: TriMesh, caster: Caster, tint: NDArray[np.uint8], light: NDArray, capture: Capture, i: int
-) -> tuple[NDArray, NDArray]:
-    """Colour (h, w, 3) 0..1 and depth (h, w) mm of view i, lit as the view was; black and inf outside."""
-    depth, face = depth_image(caster, capture.cameras, i)
-    seen = face >= 0
-    corners = mesh.faces[face[seen]]
-    normals = torch.from_numpy(mesh.vertex_normals()[corners].mean(1))
-    shade = (harmonics(torch.nn.functional.normalize(normals, dim=1)).numpy() * light[i]).sum(1)
-    image = np.zeros((*seen.shape, 3))
-    image[seen] = (tint[corners].mean(1) / 255 * shade[:, None]).clip(0, 1)
-    return image, depth
+def exposures(half: NerfHalf, capture: Capture) -> NDArray[np.float32]:  # (n,)
+    """How much brighter each view is than the shared light makes it: a held-out view has an exposure of its own."""
+    out = np.ones(len(capture), np.float32)
+    views = render_views(half, capture.cameras)
+    for i, image in enumerate(views.rgb):
+        both = (views.opacity[i] > 0) & capture.mask[i]
+        if both.any():
+            ratio = np.median(capture.rgb[i][both].mean(1) / 255) / max(float(np.median(image[both].mean(1))), 1e-3)
+            out[i] = np.clip(ratio, *GAINS)
+    return out
 
 
-def quality(capture: Capture, mesh: TriMesh, tint: NDArray[np.uint8], light: NDArray) -> tuple[float, float]:
-    """PSNR inside the masks over every fourth view, and the mean overlap of silhouettes and masks."""
-    caster = Caster(mesh.vertices, mesh.faces)
-    squares, overlaps = [], []
-    for i in range(0, len(capture), 4):
-        image, depth = render_view(mesh, caster, tint, light, capture, i)
-        seen = np.isfinite(depth)
-        both = seen & capture.mask[i]
-        overlaps.append(both.sum() / max(1, (seen | capture.mask[i]).sum()))
-        squares.append(((image - capture.rgb[i] / 255.0)[both] ** 2).ravel())
-    error = float(np.mean(np.concatenate(squares))) if squares else 1.0
-    return float(-10 * np.log10(max(error, 1e-10))), float(np.mean(overlaps))
-
-
-def views_of(
-    points: Array, normals: Array, capture: Capture, caster: Caster, lift: float, min_cosine: float
-) -> NDArray[np.int64]:
-    """How many views see each point: facing it, nothing between, inside the image."""
-    count = np.zeros(len(points), np.int64)
-    for i, centre in enumerate(capture.cameras.centres()):
-        to = centre - points
-        to /= np.linalg.norm(to, axis=1, keepdims=True)
-        facing = np.flatnonzero((to * normals).sum(1) > min_cosine)
-        uv, z = capture.cameras.project(i, points[facing])
-        known = (
-            (z > 0)
-            & (uv > -0.5).all(1)
-            & (uv[:, 0] < capture.cameras.width - 0.5)
-            & (uv[:, 1] < capture.cameras.height - 0.5)
-        )
-        facing = facing[known]
-        free = ~caster.blocked(points[facing] + lift * normals[facing], to[facing])
-        count[facing[free]] += 1
-    return count
-
-
-def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.random.Generator) -> Cloud:
-    """Even points of the half's surface that enough views really saw."""
-    mesh = TriMesh(half.vertices, half.faces)
-    points, face, weights = mesh.sample(params.points, rng)
-    corners = half.faces[face]
-    normals = np.einsum("nk,nkd->nd", weights, half.normals[corners])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    colours = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners].astype(float)).round().astype(np.uint8)
-    caster = Caster(mesh.vertices, mesh.faces)
-    views = views_of(points, normals, capture, caster, 0.5 * half.step, params.min_cosine)
-    seen = views >= params.min_views
-    return Cloud(points[seen], normals[seen], colours[seen], views[seen])
-
-
-def clouds_of(
-    nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture], params: CloudParams, rng: np.random.Generator
-) -> Clouds:
-    """Both halves' clouds."""
-    up, down = (cloud_of(n, c, params, rng) for n, c in zip(nerfs, captures, strict=True))
-    return Clouds(up, down, max(diameter(n.vertices) for n in nerfs))
+def quality(half: NerfHalf, capture: Capture, light: NDArray[np.float32]) -> tuple[float, float]:
+    """Median PSNR of views in their masks' boxes, all black outside the masks, and the mean overlap with the masks."""
+    views = render_views(half, capture.cameras, light)
+    decibels, overlaps = [], []
+    for image, opacity, rgb, mask in zip(views.rgb, views.opacity, capture.rgb, capture.mask, strict=True):
+        seen = opacity > 0
+        overlaps.append((seen & mask).sum() / max(1, (seen | mask).sum()))
+        x0, y0, x1, y1 = box_of(mask)
+        off = (image - rgb / 255.0 * mask[..., None])[y0:y1, x0:x1]
+        decibels.append(-10 * np.log10(max(float((off**2).mean()), 1e-10)))
+    return float(np.median(decibels)), float(np.mean(overlaps))

@@ -15,6 +15,30 @@ FAR = 4.0
 """Signed distance, in voxels, said of places no voxel is kept for."""
 
 
+def corner_rows(
+    rows: torch.Tensor, shape: tuple[int, int, int], g: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows (m, 8), trilinear weights (m, 8) and their slopes (m, 8, 3) around places (m, 3) given in voxels."""
+    last = torch.tensor(shape, device=g.device) - 1.001
+    g = torch.minimum(g.clamp_min(0), last.to(g.dtype))
+    base = g.long()
+    x, y, z = (g - base).unbind(1)
+    sy, sx = shape[2], shape[1] * shape[2]
+    flat = base[:, 0] * sx + base[:, 1] * sy + base[:, 2]
+    offsets = torch.tensor([0, 1, sy, sy + 1, sx, sx + 1, sx + sy, sx + sy + 1], device=g.device)
+    X, Y, Z = (torch.stack([1 - f, f], 1) for f in (x, y, z))
+    D = torch.tensor([[-1.0, 1.0]], device=g.device).expand(len(g), 2)
+
+    def outer(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return (a[:, :, None, None] * b[:, None, :, None] * c[:, None, None, :]).reshape(-1, 8)
+
+    return (
+        rows[flat[:, None] + offsets],
+        outer(X, Y, Z),
+        torch.stack([outer(D, Y, Z), outer(X, D, Z), outer(X, Y, D)], 2),
+    )
+
+
 @dataclass
 class Field:
     """Tables over the kept voxels; row 0 stands for empty space."""
@@ -33,21 +57,7 @@ class Field:
     def corners(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # (m, 3) mm
         """Rows (m, 8), trilinear weights (m, 8) and their slopes per voxel (m, 8, 3) around points inside the box."""
         low = torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)
-        shape = torch.tensor(self.box.shape, device=points.device)
-        g = torch.minimum(((points - low) / self.box.step).clamp_min(0), (shape - 1.001).to(points.dtype))
-        base = g.long()
-        x, y, z = (g - base).unbind(1)
-        sy, sx = self.box.shape[2], self.box.shape[1] * self.box.shape[2]
-        flat = base[:, 0] * sx + base[:, 1] * sy + base[:, 2]
-        offsets = torch.tensor([0, 1, sy, sy + 1, sx, sx + 1, sx + sy, sx + sy + 1], device=points.device)
-        rows = self.rows[flat[:, None] + offsets]
-        X, Y, Z = (torch.stack([1 - f, f], 1) for f in (x, y, z))
-        D = torch.tensor([[-1.0, 1.0]], device=points.device).expand(len(points), 2)
-
-        def outer(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
-            return (a[:, :, None, None] * b[:, None, :, None] * c[:, None, None, :]).reshape(-1, 8)
-
-        return rows, outer(X, Y, Z), torch.stack([outer(D, Y, Z), outer(X, D, Z), outer(X, Y, D)], 2)
+        return corner_rows(self.rows, self.box.shape, (points - low) / self.box.step)
 
     def neighbours(self) -> torch.Tensor:  # (v, 6) rows; 0 where a neighbour is not kept
         """The rows of the six voxels beside each."""

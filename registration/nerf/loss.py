@@ -8,13 +8,16 @@ import torch
 from torch.nn.functional import binary_cross_entropy
 
 from registration.nerf.params import NerfParams
-from registration.nerf.render import find_samples, harmonics, look, pick
+from registration.nerf.rays import RIM_PX, SURE_PX, Rays
+from registration.nerf.render import Seen, find_samples, look, pick
 
 if TYPE_CHECKING:
-    from registration.nerf.train import Level, Rays
+    from registration.nerf.level import Level
 
-SURE_PX = 1.5
-"""Colour counts only this far inside a mask: the border is where masks are wrong."""
+CERTAIN = 0.9
+"""A ray this opaque, or this clear, is right: to push it further would push the surface outwards."""
+BORDER_STEEPNESS = 3.0
+"""Of what a mask says around its border, per pixel."""
 
 
 def loss_of(
@@ -26,28 +29,41 @@ def loss_of(
     soft: float,
     params: NerfParams,
 ) -> tuple[torch.Tensor, float]:
-    """Colour inside the masks, opacity everywhere, a smooth true distance; and the mean colour error."""
-    o, d = rays.origins[drawn], rays.directions[drawn]
+    """Colour inside the masks, silhouettes, a smooth true distance; and the mean colour error."""
+    o, d, view = rays.origins[drawn], rays.directions[drawn], rays.view[drawn]
     step = 0.5 * level.field.box.step
     owner, t = find_samples(level.marks, o, d, step, jitter)
-    seen = look(level.field, owner, t, o, d, step, soft)
+    seen = look(level.field, owner, t, o, d, step, soft, pick(level.light.each(), view))
     edge = rays.edge[drawn]
-    shade = (harmonics(seen.normal) * pick(level.light, rays.view[drawn])).sum(1)
-    sure = (edge > SURE_PX).float()
-    error = ((seen.colour * shade[:, None] - rays.colour[drawn]).abs().mean(1) * sure).sum() / sure.sum().clamp_min(1)
-    opacity = binary_cross_entropy(seen.opacity.clamp(1e-4, 1 - 1e-4), (0.5 + 0.5 * edge).clamp(0, 1))
-    smooth = smoothness(level, smooth_at, params)
-    return error + params.opacity_weight * opacity + smooth, float(error.detach())
+    off = (seen.colour / seen.opacity.clamp_min(0.05)[:, None] - rays.colour[drawn]).abs().mean(1)
+    weight = (edge > SURE_PX).float() * seen.opacity.detach()
+    bounded = params.trusted_error * (1 - torch.exp(-off / params.trusted_error))
+    error = (bounded * weight).sum() / weight.sum().clamp_min(1)
+    slack = pick(level.slack - level.slack.mean(), view)
+    loss = error + params.opacity_weight * silhouette(seen, edge, slack) + smoothness(level, smooth_at, params)
+    loss = loss + (level.light.rest**2).mean()
+    return loss, float(((off * weight).sum() / weight.sum().clamp_min(1)).detach())
+
+
+def silhouette(seen: Seen, edge: torch.Tensor, slack: torch.Tensor) -> torch.Tensor:
+    """Opacity against the mask: evenly on both sides of its border, and no holes further in.
+
+    ``slack`` moves each view's border: masks are often too large or too small all around.
+    """
+    wanted = torch.sigmoid(BORDER_STEEPNESS * (edge + slack))
+    border = binary_cross_entropy(seen.opacity.clamp(1 - CERTAIN, CERTAIN), wanted, reduction="none")
+    hole = torch.relu(0.5 - seen.opacity)
+    return torch.where(edge > RIM_PX, hole, border).mean()
 
 
 def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tensor:
-    """Little bending, a gradient of length one, and colours like the neighbours'."""
+    """Little bending near the surface, a gradient of length one, and colours like the neighbours'."""
     rows = level.neighbours[at]
     whole = (rows > 0).all(1)
     rows, at = rows[whole], at[whole]
     sdf, colour = level.field.sdf[:, 0], level.field.colour
-    near = pick(sdf, rows)  # (m, 6)
-    bend = ((near.mean(1) - pick(sdf, at)) ** 2).mean()
+    near, own = pick(sdf, rows), pick(sdf, at)  # (m, 6), (m,)
+    bend = (torch.exp(-((own.detach() / 3) ** 2)) * (near.mean(1) - own) ** 2).mean()
     gradient = (near[:, 1::2] - near[:, ::2]) / 2
     stretch = ((gradient.norm(dim=1) - 1) ** 2).mean()
     blotch = (pick(colour, rows).mean(1) - pick(colour, at)).abs().mean()

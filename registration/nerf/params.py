@@ -7,34 +7,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NerfParams:
-    """How the field of one half is trained."""
+    """How the field of one half is trained: fog that opens the cavities, then a surface, coarse and fine."""
 
-    coarse_grid: int = 64
+    coarse_grid: int = 48
     """Voxels along the longest side while the shape is found."""
-    fine_grid: int = 128
+    fine_grid: int = 96
     """Voxels along the longest side while it is sharpened."""
-    coarse_steps: int = 400
-    fine_steps: int = 400
+    fog_steps: int = 500
+    coarse_steps: int = 250
+    fine_steps: int = 250
     rays: int = 2048
     """Rays per step."""
     tolerated_views: int = 2
     """Views that may disagree before a voxel is carved from the hull: masks are never perfect."""
-    band: float = 2.5
-    """Voxels on either side of the surface that are sampled."""
+    fog_rate: float = 0.3
+    """Learning rate of the fog's density."""
+    fog_even_weight: float = 0.01
+    """How firmly the fog's density is held to that of the neighbours."""
     shape_rate: float = 0.05
     """Learning rate of the signed distance, voxels."""
     colour_rate: float = 0.02
     light_rate: float = 0.01
-    soft_start: float = 0.7
-    """Width of the surface at the start of a level, voxels."""
-    soft_end: float = 0.3
+    mask_rate: float = 0.02
+    """Learning rate of how many pixels too small each view's mask is."""
+    soft_coarse: float = 1.0
+    """Width of the surface at the start of the coarse level, voxels."""
+    soft_fine: float = 0.5
+    """The same at the start of the fine level."""
+    sharpening: float = 0.4
+    """By what the width shrinks within a level."""
     opacity_weight: float = 0.1
-    smooth_weight: float = 0.05
+    trusted_error: float = 0.05
+    """Colours that are off by much more than this are shadow or gloss, and pull no surface."""
+    smooth_weight: float = 0.1
     distance_weight: float = 0.02
     """How firmly the field is held to a true distance (a gradient of length one)."""
-    even_weight: float = 0.1
+    even_weight: float = 1.0
     """How firmly the colour is held to that of the neighbours."""
-    checkpoint_every: int = 50
+    checkpoint_every: int = 25
     """Steps between two looks at where the surface is; a checkpoint is written at each."""
 
 
@@ -42,9 +52,11 @@ class NerfParams:
 class CloudParams:
     """How the cloud of a half is read off its field."""
 
-    points: int = 20_000
+    points: int = 40_000
     """Points drawn on each half before those that no view sees are dropped."""
     min_views: int = 2
     """A point seen by fewer views is dropped."""
+    min_confidence: float = 0.1
+    """A point that can be trusted less is dropped."""
     min_cosine: float = 0.15
     """A view counts only where it looks at the surface at least this steeply."""

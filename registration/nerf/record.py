@@ -20,15 +20,18 @@ class NerfHalf:
     """Voxel size in mm."""
     sdf: NDArray[np.float32]  # (x, y, z) voxels, negative inside
     colour: NDArray[np.uint8]  # (x, y, z, 3) albedo
-    light: NDArray[np.float32]  # (views, 9) see render.harmonics
+    light: NDArray[np.float32]  # (views, 9) see light.harmonics
+    shared_light: NDArray[np.float32]  # (27,) what all views' light has in common, see light.light_bases
+    axis: Array  # (3,) that the cameras stand upright to
     vertices: Array  # (v, 3) mm
     faces: NDArray[np.int64]  # (f, 3)
     normals: Array  # (v, 3)
     vertex_colours: NDArray[np.uint8]  # (v, 3)
+    held_out: NDArray[np.int64]  # (k,) views that took no part in the training; none if there are few views
     psnr: float
-    """Of the training views inside the masks, dB."""
+    """Median over the held-out views, in the box of the mask, dB; over some training views if none is held out."""
     mask_iou: float
-    """Mean over the views of the mesh's silhouette against the mask."""
+    """Mean over the same views of the mesh's silhouette against the mask."""
     curve: Array  # (k, 2) step, mean colour error since the last entry
 
     @property
@@ -46,6 +49,7 @@ class Cloud:
     normals: Array  # (n, 3) outwards
     colours: NDArray[np.uint8]  # (n, 3)
     views: NDArray[np.int64]  # (n,) how many views saw each point
+    confidence: NDArray[np.float32]  # (n,) 0..1: seen by many views that agree, on a sharp surface
 
     def __len__(self) -> int:
         return len(self.points)

@@ -8,6 +8,7 @@ import torch
 
 from registration.geometry.hull import Box
 from registration.nerf.field import Field
+from registration.nerf.light import harmonics
 
 BLOCK = 4
 """Voxels along the side of the blocks that empty space is skipped by."""
@@ -51,7 +52,7 @@ class Marks:
 class Seen:
     """What rays see."""
 
-    colour: torch.Tensor  # (rays, 3) albedo, weighted by the opacity
+    colour: torch.Tensor  # (rays, 3) as lit, weighted by the opacity
     opacity: torch.Tensor  # (rays,)
     depth: torch.Tensor  # (rays,) mm along the ray; meaningless where the opacity is low
     normal: torch.Tensor  # (rays, 3) unit, outwards; meaningless where the opacity is low
@@ -99,6 +100,7 @@ def look(
     directions: torch.Tensor,
     step: float,
     beta: float,
+    light: torch.Tensor | None = None,  # (rays, 9) of each ray's view; None: the bare colour
 ) -> Seen:
     """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
     points = origins[owner] + t[:, None] * directions[owner]
@@ -107,12 +109,25 @@ def look(
     sdf = (near * weights).sum(1)
     gradient = torch.einsum("mc,mck->mk", near, slopes)
     colour = torch.nn.functional.embedding_bag(rows, field.colour, per_sample_weights=weights, mode="sum")
+    if light is not None:
+        normal = torch.nn.functional.normalize(gradient, dim=1, eps=1e-6)
+        colour = colour * (harmonics(normal) * pick(light, owner)).sum(1, keepdim=True)
     fall = (
         0.5 * step / field.box.step * (gradient * directions[owner]).sum(1).clamp(-2, 0)
     )  # half the change over a step
     soft = torch.nn.functional.softplus
     thickness = soft(-(sdf + fall) / beta) - soft(-(sdf - fall) / beta)
     return composite(owner, t, thickness, colour, gradient, len(origins))
+
+
+def weigh(owner: torch.Tensor, thickness: torch.Tensor) -> torch.Tensor:  # (m,), (m,) -> (m,)
+    """What each of ragged samples, front to back, adds to its ray; ``owner`` ascends."""
+    thickness = thickness.clamp_max(20)
+    before = thickness.double().cumsum(0) - thickness
+    first = torch.ones_like(owner, dtype=torch.bool)
+    first[1:] = owner[1:] != owner[:-1]
+    base = before[first][torch.cumsum(first, 0) - 1]
+    return torch.exp(-(before - base)).float() * (1 - torch.exp(-thickness))
 
 
 def composite(
@@ -124,19 +139,8 @@ def composite(
     rays: int,
 ) -> Seen:
     """Front to back over ragged samples; ``owner`` ascends."""
-    thickness = thickness.clamp_max(20)
-    before = thickness.double().cumsum(0) - thickness
-    first = torch.ones_like(owner, dtype=torch.bool)
-    first[1:] = owner[1:] != owner[:-1]
-    base = before[first][torch.cumsum(first, 0) - 1]
-    weight = torch.exp(-(before - base)).float() * (1 - torch.exp(-thickness))  # (samples,)
+    weight = weigh(owner, thickness)
     stack = torch.cat([colour, gradient, t[:, None], torch.ones_like(t)[:, None]], 1) * weight[:, None]
     out = torch.zeros(rays, 8, device=t.device).index_add(0, owner, stack)
     normal = torch.nn.functional.normalize(out[:, 3:6], dim=1, eps=1e-6)
     return Seen(out[:, :3], out[:, 7], out[:, 6] / out[:, 7].clamp_min(1e-6), normal)
-
-
-def harmonics(n: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 9)
-    """Second-order polynomial of a normal: what distant light on a matt surface looks like."""
-    x, y, z = n.unbind(1)
-    return torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)

@@ -1,70 +1,33 @@
-"""Training of one half: hull, coarse field, fine field; from a checkpoint where there is one."""
+"""Training of one half: hull, fog, coarse surface, fine surface; from a checkpoint where there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from registration.data.capture import Capture
-from registration.geometry.camera import pixel_grid
-from registration.geometry.hull import Box, hull_box, hull_depth, signed_mask_distance
-from registration.nerf.field import Field, dense_colour, make_field
+from registration.geometry.hull import Box, hull_box, hull_depth
+from registration.nerf import checkpoint
+from registration.nerf.checkpoint import Progress
+from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, density, fog_loss, make_fog, opened, prune, thickness_at
+from registration.nerf.level import ADAM, Level, finer, make_level
+from registration.nerf.light import first_light
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
-from registration.nerf.render import Marks
+from registration.nerf.rays import Rays, mask_distances, rays_of
 from registration.progress import Tick
 
-RIM_PX = 3.0
-"""Rays are shot this far outside the masks."""
+Told = Callable[[int], None]
 
-
-@dataclass
-class Rays:
-    """Every pixel worth a ray, of all views."""
-
-    origins: torch.Tensor  # (r, 3) mm
-    directions: torch.Tensor  # (r, 3) unit
-    colour: torch.Tensor  # (r, 3) 0..1
-    edge: torch.Tensor  # (r,) signed pixels to the mask's border, positive inside
-    view: torch.Tensor  # (r,)
-
-
-def rays_of(capture: Capture, distances: NDArray[np.float32], device: str) -> Rays:
-    """Rays of the pixels in and around the masks."""
-    grid = pixel_grid(capture.mask.shape[2], capture.mask.shape[1])
-    parts: list[list[NDArray]] = [[], [], [], [], []]
-    for i in range(len(capture)):
-        known = np.ones(len(grid), bool) if capture.inside is None else capture.inside[i].ravel()
-        use = (distances[i].ravel() > -RIM_PX) & known
-        o, d = capture.cameras.rays(i, grid[use])
-        rows = (np.broadcast_to(o, d.shape), d, capture.rgb[i].reshape(-1, 3)[use] / 255.0, distances[i].ravel()[use])
-        for part, row in zip(parts, (*rows, np.full(len(d), i)), strict=True):
-            part.append(row)
-    o, d, c, e = (torch.from_numpy(np.concatenate(p).astype(np.float32)).to(device) for p in parts[:4])
-    return Rays(o, d, c, e, torch.from_numpy(np.concatenate(parts[4])).to(device))
-
-
-def mask_distances(capture: Capture) -> NDArray[np.float32]:  # (n, h, w)
-    """Signed pixels to each mask's border."""
-    inside = [None] * len(capture) if capture.inside is None else list(capture.inside)
-    return np.stack([signed_mask_distance(m, k) for m, k in zip(capture.mask, inside, strict=True)])
-
-
-@dataclass
-class Level:
-    """One resolution of the training: field, light, optimiser, and where to sample."""
-
-    field: Field
-    light: torch.Tensor  # (views, 9)
-    marks: Marks
-    optimiser: torch.optim.Optimizer
-    neighbours: torch.Tensor  # (v, 6)
+FOG_RIM_PX = 3.0
+"""The fog looks at rays this far outside the masks."""
+HELD_EVERY, LEAST_VIEWS = 15, 12
+SMOOTH_AT = 20_000
+"""Voxels per step that are held to their neighbours."""
 
 
 def hull_start(capture: Capture, distances: NDArray[np.float32], params: NerfParams) -> tuple[Box, NDArray[np.float32]]:
@@ -75,145 +38,110 @@ def hull_start(capture: Capture, distances: NDArray[np.float32], params: NerfPar
     return box, (-depth / box.step).reshape(box.shape).astype(np.float32)
 
 
-def make_level(
-    box: Box,
-    sdf: NDArray[np.float32],
-    colour: NDArray[np.float32] | None,
-    light: torch.Tensor,
-    params: NerfParams,
-    device: str,
-) -> Level:
-    """Start a level from signed distances in its own voxels."""
-    field = make_field(box, sdf, 3 * params.band, colour, device)
-    marks = Marks.of(box, torch.from_numpy(sdf).to(device), params.band)
-    light = light.detach().clone()
-    for table in (field.sdf, field.colour, light):
-        table.requires_grad_(True)
-    rates = ((field.sdf, params.shape_rate), (field.colour, params.colour_rate), (light, params.light_rate))
-    optimiser = torch.optim.Adam([{"params": [table], "lr": rate} for table, rate in rates], betas=(0.9, 0.99))
-    return Level(field, light, marks, optimiser, field.neighbours())
-
-
-def finer(level: Level, voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[np.float32]]:
-    """The level's field read on a finer grid."""
-    old = level.field.box
-    box = Box.around(old.low, old.high, voxels)
-    at = ((box.points() - old.low) / old.step).T
-
-    def read(grid: NDArray[np.float32]) -> NDArray[np.float32]:
-        return map_coordinates(grid, at, order=1, mode="nearest").reshape(box.shape).astype(np.float32)
-
-    colour = dense_colour(level.field)
-    return (
-        box,
-        read(level.field.dense()) * np.float32(old.step / box.step),
-        np.stack([read(colour[..., k]) for k in range(3)], -1),
-    )
-
-
-def first_light(capture: Capture) -> torch.Tensor:  # (views, 9)
-    """Even light of each view's own brightness."""
-    light = torch.zeros(len(capture), 9)
-    light[:, 0] = torch.tensor([float(capture.rgb[i][capture.mask[i]].mean()) / 127.5 for i in range(len(capture))])
-    return light
-
-
-@dataclass
-class Checkpoint:
-    """A file that a killed training goes on from."""
-
-    path: Path
-
-    def save(self, level: Level, number: int, step: int, dice: torch.Generator, curve: list[list[float]]) -> None:
-        """Write beside, then rename."""
-        box = level.field.box
-        state = {
-            "number": number, "step": step, "dice": dice.get_state(), "curve": curve, "optimiser": level.optimiser.state_dict(),
-            "low": box.low.tolist(), "voxel": box.step, "shape": list(box.shape), "light": level.light.detach(),
-            "rows": level.field.rows, "voxels": level.field.voxels, "sdf": level.field.sdf.detach(), "colour": level.field.colour.detach(),
-        }  # fmt: skip
-        beside = self.path.with_suffix(".part")
-        torch.save(state, beside)
-        beside.replace(self.path)
-
-    def load(self, params: NerfParams, device: str) -> tuple[Level, int, int, torch.Tensor, list[list[float]]] | None:
-        """Level, its number, steps done, dice and curve; None if there is nothing to go on from."""
-        if not self.path.exists():
-            return None
-        s = torch.load(self.path, weights_only=True, map_location=device)
-        box = Box(np.array(s["low"]), s["voxel"], tuple(s["shape"]))
-        field = Field(box, s["rows"], s["voxels"], s["sdf"].requires_grad_(True), s["colour"].requires_grad_(True))
-        light = s["light"].requires_grad_(True)
-        optimiser = torch.optim.Adam([{"params": [table]} for table in (field.sdf, field.colour, light)])
-        optimiser.load_state_dict(s["optimiser"])
-        marks = Marks.of(box, torch.from_numpy(field.dense()).to(device), params.band)
-        return (
-            Level(field, light, marks, optimiser, field.neighbours()),
-            s["number"],
-            s["step"],
-            s["dice"].cpu(),
-            s["curve"],
-        )
+def held_out(views: int) -> NDArray[np.int64]:
+    """The views that judge: one in fifteen, one at least, none of fewer than twelve."""
+    return np.arange(HELD_EVERY // 2, views, HELD_EVERY) if views >= LEAST_VIEWS else np.zeros(0, np.int64)
 
 
 def train(
-    capture: Capture, params: NerfParams, seed: int, device: str, checkpoint: Path, tick: Tick
+    capture: Capture, params: NerfParams, seed: int, device: str, file: Path, tick: Tick
 ) -> tuple[Level, list[list[float]]]:
-    """Train coarse, then fine; the finished level and its curve of (step, colour error)."""
-    dice = torch.Generator(device="cpu").manual_seed(seed)
+    """Fog, then coarse, then fine; the finished level and its curve of (step, colour error)."""
     distances = mask_distances(capture)
     rays = rays_of(capture, distances, device)
-    keeper = Checkpoint(checkpoint)
-    found = keeper.load(params, device)
-    if found:
-        level, number, done, state, curve = found
-        dice.set_state(state)
-    else:
-        box, sdf = hull_start(capture, distances, params)
-        level, number, done, curve = (
-            make_level(box, sdf, None, first_light(capture).to(device), params, device),
-            0,
-            0,
-            [],
-        )
-    steps = (params.coarse_steps, params.fine_steps)
+    steps = (params.fog_steps, params.coarse_steps, params.fine_steps)
+    found = checkpoint.read(file, device)
+    at, body = found or (Progress(dice=torch.Generator(device="cpu").manual_seed(seed)), None)
+    level = None if body is None or at.phase == 0 else checkpoint.restore_level(body, params)
 
-    def save(step: int) -> None:
-        keeper.save(level, number, step, dice, curve)
+    def told(done: int) -> None:
+        tick(sum(steps[: at.phase]) + done, sum(steps))
 
-    while True:
-        offset = sum(steps[:number])
-        train_level(
-            level, rays, params, dice, done, steps[number], curve, save, lambda n, o=offset: tick(o + n, sum(steps))
-        )
-        if number == 1:
-            return level, curve
-        level = make_level(*finer(level, params.fine_grid), level.light, params, device)
-        number, done = 1, 0
+    if level is None:
+        box, hull = hull_start(capture, distances, params)
+        fog = make_fog(box, hull, len(capture), device)
+        train_fog(fog, rays, params, at, body, file, told)
+        start = opened(hull, density(fog, THICKEN))
+        slack = torch.zeros(len(capture), device=device)
+        level = make_level(box, start, None, first_light(capture, box, start), slack, params, device)
+        at.phase, at.step = 1, 0
+    if at.phase == 1:
+        train_level(level, rays, params, params.soft_coarse, steps[1], at, file, told)
+        level = make_level(*finer(level, params.fine_grid), level.light, level.slack, params, device)
+        at.phase, at.step = 2, 0
+    train_level(level, rays, params, params.soft_fine, steps[2], at, file, told)
+    return level, at.curve
+
+
+def note(at: Progress, errors: list[float]) -> None:
+    """One more entry of the curve: the error since the last."""
+    if errors:
+        at.curve.append([(at.curve[-1][0] if at.curve else 0) + len(errors), float(np.mean(errors))])
+        errors.clear()
+
+
+def train_fog(
+    fog: Fog, rays: Rays, params: NerfParams, at: Progress, body: dict | None, file: Path, told: Told
+) -> None:
+    """Let the fog clear where the cameras look through, and thicken where they do not."""
+    rates = {"raw": params.fog_rate, "tint": params.colour_rate, "gain": params.light_rate}
+    groups = [{"params": [table], "lr": rates[name]} for name, table in fog.tables().items()]
+    optimiser = torch.optim.Adam(groups, betas=ADAM)
+    if body is not None:
+        checkpoint.restore_fog(fog, optimiser, body)
+    close = torch.nonzero(rays.edge > -FOG_RIM_PX)[:, 0]
+    prunings = {round(share * params.fog_steps) for share in PRUNED_AT}
+    errors: list[float] = []
+    for step in range(at.step, params.fog_steps):
+        share = step / params.fog_steps
+        if step and step % params.checkpoint_every == 0 and step > at.step:
+            note(at, errors)
+            at.step = step
+            checkpoint.write(file, at, checkpoint.fog_body(fog, optimiser))
+        drawn = close[torch.randint(len(close), (params.rays,), generator=at.dice).to(close.device)]
+        jitter = torch.rand(params.rays, generator=at.dice).to(close.device)
+        even_at = torch.randint(1, len(fog.raw), (SMOOTH_AT,), generator=at.dice).to(close.device)
+        for group, rate in zip(optimiser.param_groups, rates.values(), strict=True):
+            group["lr"] = rate * min(1.0, 1.5 - share)
+        loss, error = fog_loss(fog, rays, drawn, jitter, even_at, share, params)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if step in prunings:
+            prune(fog, thickness_at(share))
+        errors.append(error)
+        told(step + 1)
+    note(at, errors)
 
 
 def train_level(
-    level: Level, rays: Rays, params: NerfParams, dice: torch.Generator, start: int, steps: int,
-    curve: list[list[float]], save: Callable[[int], None], tick: Callable[[int], None],
-) -> None:  # fmt: skip
+    level: Level, rays: Rays, params: NerfParams, soft_start: float, steps: int, at: Progress, file: Path, told: Told
+) -> None:
     """Draw rays, loss, step; now and then look where the surface is and write a checkpoint."""
     errors: list[float] = []
+    device = rays.edge.device
+    start = at.step
     for step in range(start, steps):
-        if step % params.checkpoint_every == 0 and step > start:
-            level.marks = Marks.of(
-                level.field.box, torch.from_numpy(level.field.dense()).to(level.field.device), params.band
-            )
-            curve.append([(curve[-1][0] if curve else 0) + len(errors), float(np.mean(errors))])
-            errors = []
-            save(step)
-        drawn = torch.randint(len(rays.edge), (params.rays,), generator=dice).to(level.field.device)
-        jitter = torch.rand(params.rays, generator=dice).to(level.field.device)
-        smooth_at = torch.randint(1, len(level.field.sdf), (20_000,), generator=dice).to(level.field.device)
-        soft = params.soft_start + (params.soft_end - params.soft_start) * step / steps
+        share = step / steps
+        soft = soft_start * params.sharpening**share
+        if step == start or step % params.checkpoint_every == 0:
+            level.settle()
+            level.mark(soft)
+            if step > start:
+                note(at, errors)
+                at.step = step
+                checkpoint.write(file, at, checkpoint.level_body(level))
+        drawn = torch.randint(len(rays.edge), (params.rays,), generator=at.dice).to(device)
+        jitter = torch.rand(params.rays, generator=at.dice).to(device)
+        smooth_at = torch.randint(1, len(level.own), (SMOOTH_AT,), generator=at.dice).to(device)
+        level.slow(share)
+        level.settle()
         loss, error = loss_of(level, rays, drawn, jitter, smooth_at, soft, params)
         level.optimiser.zero_grad()
         loss.backward()
         level.optimiser.step()
         errors.append(error)
-        tick(step + 1)
-    curve.append([(curve[-1][0] if curve else 0) + len(errors), float(np.mean(errors))])
+        told(step + 1)
+    note(at, errors)
+    with torch.no_grad():
+        level.settle()

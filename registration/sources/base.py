@@ -26,9 +26,8 @@ class HalfModel:
 
     def side(self) -> Side:
         """The half as the ICP sees it."""
-        return Side(
-            self.cloud.points, self.cloud.normals, Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf)
-        )
+        solid = Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf)
+        return Side(self.cloud.points, self.cloud.normals, solid, self.cloud.confidence.astype(float))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,14 @@ def knob() -> TriMesh:
     return iso_surface(field, np.full(3, -45.0), 1.5)
 
 
+def socket() -> TriMesh:
+    """A block of 50 x 40 x 36 mm with a bore of 24 mm, 22 mm deep, in its top: no silhouette shows the bore."""
+    x, y, z = np.mgrid[-45:45:91j, -45:45:91j, -45:45:91j]
+    block = np.maximum(np.maximum(abs(x) - 25, abs(y) - 20), abs(z) - 18)
+    bore = np.maximum(np.hypot(x, y) - 12, -4 - z)
+    return iso_surface(np.maximum(block, -bore).astype(np.float32), np.full(3, -45.0), 1.0)
+
+
 def ring(views: int, size: int, distance: float, elevations: tuple[float, ...] = (12, 40, 65)) -> Cameras:
     """Cameras around the origin that look at it."""
     R, t = [], []

@@ -38,8 +38,8 @@ def halves() -> tuple[Side, Side, Rigid]:
     T = Rigid.exp([2.0, 1.0, -0.5, 12, -7, 30])  # T_up_from_down
     back, solid = T.inverse(), solid_of(mesh)
     low = z < 5
-    up = Side(points[z > -5], normals[z > -5], solid)
-    return up, Side(back.apply(points[low]), back.turn(normals[low]), solid_of(mesh.moved(back))), T
+    up = Side(points[z > -5], normals[z > -5], solid, np.ones((z > -5).sum()))
+    return up, Side(back.apply(points[low]), back.turn(normals[low]), solid_of(mesh.moved(back)), np.ones(low.sum())), T
 
 
 @settings(max_examples=10, deadline=None)

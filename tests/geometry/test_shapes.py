@@ -14,7 +14,7 @@ from registration.geometry.camera import Cameras
 from registration.geometry.distance import Solid, chamfer_parts
 from registration.geometry.hull import corner_shift, hull_box, hull_depth, signed_mask_distance
 from registration.geometry.mesh import TriMesh, diameter, iso_surface
-from registration.geometry.ply import write_ply
+from registration.geometry.ply import read_ply, write_glb, write_ply, write_splats
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
 from tests.geometry.bodies import capture_of, knob, ring
@@ -135,3 +135,45 @@ def test_a_mesh_without_faces_is_refused() -> None:
     with pytest.raises(ValueError, match="faces"):
         Caster(np.zeros((3, 3)), np.zeros((0, 3), np.int64))
     assert TriMesh(np.eye(3), np.array([[0, 1, 2]])).area() == pytest.approx(np.sqrt(3) / 2)
+
+
+def painted_knob() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    mesh = knob()
+    colours = np.random.default_rng(0).integers(0, 256, (len(mesh.vertices), 3)).astype(np.uint8)
+    return mesh.vertices, mesh.vertex_normals(), colours, mesh.faces
+
+
+def test_our_ply_comes_back_and_a_cut_one_is_refused(tmp_path: Path) -> None:
+    knob_ = painted_knob()
+    write_ply(tmp_path / "m.ply", *knob_)
+    for ours, back in zip(knob_, read_ply(tmp_path / "m.ply"), strict=True):
+        close(back, ours, 1e-4)
+    write_ply(tmp_path / "c.ply", *knob_[:3])
+    assert len(read_ply(tmp_path / "c.ply")[3]) == 0
+    (tmp_path / "cut.ply").write_bytes((tmp_path / "m.ply").read_bytes()[:-5])
+    (tmp_path / "other.ply").write_bytes(b"ply\nformat ascii 1.0\nend_header\n")
+    for name in ("cut.ply", "other.ply"):
+        with pytest.raises(ValueError, match=r"cut off|not a PLY"):
+            read_ply(tmp_path / name)
+
+
+def test_glb_is_the_model_in_metres_standing_upright(tmp_path: Path) -> None:
+    points, normals, colours, faces = painted_knob()
+    write_glb(tmp_path / "m.glb", points, normals, colours, faces)
+    mesh = trimesh.load(tmp_path / "m.glb", force="mesh", process=False)
+    close(mesh.extents, np.ptp(points, axis=0)[[0, 2, 1]] / 1000, 1e-6)
+    close(mesh.vertices[:, 1], points[:, 2] / 1000, 1e-6)
+    assert np.array_equal(np.asarray(mesh.visual.vertex_colors)[:, :3], colours) and mesh.volume > 0
+
+
+def test_splats_lie_flat_on_the_surface(tmp_path: Path) -> None:
+    points, normals, colours, _ = painted_knob()
+    write_splats(tmp_path / "s.ply", points, normals, colours)
+    head, _, body = (tmp_path / "s.ply").read_bytes().partition(b"end_header\n")
+    names = [line.split()[2] for line in head.decode().splitlines() if line.startswith("property")]
+    rows = dict(zip(names, np.frombuffer(body, "<f4").reshape(len(points), -1).T, strict=True))
+    w, x, y, z = (rows[f"rot_{k}"] for k in range(4))
+    thin = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], 1)  # the third axis, turned
+    close(thin, normals, 1e-4)
+    assert (rows["scale_2"] < rows["scale_0"] - 2).all()
+    close((0.5 + 0.28209479 * rows["f_dc_0"]) * 255, colours[:, 0], 0.01)

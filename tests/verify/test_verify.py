@@ -16,7 +16,7 @@ from registration.geometry.distance import chamfer_parts
 from registration.geometry.mesh import TriMesh, diameter
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
-from registration.nerf.extract import cloud_of
+from registration.nerf.cloud import cloud_of
 from registration.nerf.params import CloudParams
 from registration.nerf.record import NerfHalf
 from registration.progress import silent
@@ -45,10 +45,13 @@ def exact_half(mesh: TriMesh, capture: Capture) -> NerfHalf:
         (solid.grid / solid.step).astype(np.float32),
         grey,
         light,
+        np.zeros(27, np.float32),
+        np.array([0.0, 0, 1]),
         mesh.vertices,
         mesh.faces,
         mesh.vertex_normals(),
         tint,
+        np.zeros(0, np.int64),
         30.0,
         1.0,
         np.zeros((1, 2)),

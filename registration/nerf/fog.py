@@ -1,0 +1,150 @@
+"""A density that starts as thin fog inside the hull: what cameras look through clears, so that cavities open.
+
+A surface that starts at the hull has no reason to move into a socket: the lid explains every silhouette. Fog has no lid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
+from torch.nn.functional import binary_cross_entropy, embedding_bag, max_pool3d, softplus
+
+from registration.data.crop import pieces_of
+from registration.geometry.hull import Box
+from registration.nerf.field import corner_rows
+from registration.nerf.params import NerfParams
+from registration.nerf.rays import SURE_PX, Rays
+from registration.nerf.render import box_span, pick, weigh
+
+THIN = -4.0
+"""Density before softplus that the fog starts with."""
+CLEARED = 0.02
+"""Thinner fog than this, with all that is around it, is looked at no more."""
+THICKEN, THICKEN_FROM = 10.0, 0.6
+"""The fog becomes so many times denser from this share of the steps on."""
+PRUNED_AT = (0.5, 0.7, 0.84)
+EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 0.25, 2.0, 3, 8
+"""Density of a cavity; how deep in the hull one begins; how far it reaches back out; the smallest, in voxels."""
+
+
+def view_terms(d: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 6)
+    """Low harmonics of the direction of sight: all that the fog knows of light."""
+    x, y, z = d.unbind(1)
+    return torch.stack([torch.ones_like(x), x, y, z, x * y, x * x - y * y], 1)
+
+
+@dataclass
+class Fog:
+    """Tables over the voxels of the hull; row 0 is empty."""
+
+    box: Box
+    rows: torch.Tensor  # (x * y * z,) int64 row of each voxel, 0 outside the hull
+    later: torch.Tensor  # (v, 3) rows of the next voxels along x, y, z
+    live: torch.Tensor  # (x * y * z,) bool: worth a sample
+    raw: torch.Tensor  # (v,) density before softplus
+    tint: torch.Tensor  # (v, 6) brightness by direction of sight
+    gain: torch.Tensor  # (views,) exposure
+
+    def tables(self) -> dict[str, torch.Tensor]:
+        """What is learned."""
+        return {"raw": self.raw, "tint": self.tint, "gain": self.gain}
+
+
+def make_fog(box: Box, hull: NDArray[np.float32], views: int, device: str) -> Fog:
+    """Thin grey fog wherever the hull (signed distance in voxels) reaches."""
+    kept = np.flatnonzero((hull < 1).ravel())
+    rows = np.zeros(hull.size, np.int64)
+    rows[kept] = np.arange(1, len(kept) + 1)
+    sy, sx = box.shape[2], box.shape[1] * box.shape[2]
+    beside = np.clip(np.concatenate([[0], kept])[:, None] + np.array([sx, sy, 1]), 0, hull.size - 1)
+    raw, tint = torch.full((len(kept) + 1,), THIN), torch.zeros(len(kept) + 1, 6)
+    raw[0], tint[:, 0] = 5 * THIN, 0.5
+    tables = (rows, rows[beside], (hull < 1).ravel())
+    return Fog(
+        box,
+        *(torch.from_numpy(t).to(device) for t in tables),
+        *(t.to(device).requires_grad_(True) for t in (raw, tint, torch.ones(views))),
+    )
+
+
+def thickness_at(step: float) -> float:
+    """How much denser the fog is than its table says, at this share of the steps."""
+    return 1.0 if step < THICKEN_FROM else THICKEN ** ((step - THICKEN_FROM) / (1 - THICKEN_FROM))
+
+
+def see(
+    fog: Fog, o: torch.Tensor, d: torch.Tensor, jitter: torch.Tensor, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Brightness and opacity of rays, each (rays,); one sample a voxel."""
+    box, step = fog.box, fog.box.step
+    t0, t1 = box_span(box, o, d)
+    n = max(1, int(((t1 - t0).amax() / step).ceil()))
+    t = t0[:, None] + step * (torch.arange(n, device=o.device) + jitter[:, None])
+    low = torch.as_tensor(box.low, dtype=o.dtype, device=o.device)
+    g = ((o - low)[:, None] + t[..., None] * d[:, None]) / step
+    near, shape = (g + 0.5).long(), torch.tensor(box.shape, device=o.device)
+    flat = (near[..., 0] * box.shape[1] + near[..., 1]) * box.shape[2] + near[..., 2]
+    known = ((near >= 0) & (near < shape)).all(2)
+    owner, k = torch.nonzero(known & fog.live[flat.clamp(0, len(fog.live) - 1)], as_tuple=True)
+    rows, weights, _ = corner_rows(fog.rows, box.shape, g[owner, k])
+    density = softplus((pick(fog.raw, rows) * weights).sum(1)) * scale
+    tint = embedding_bag(rows, fog.tint, per_sample_weights=weights, mode="sum")
+    weight = weigh(owner, density)
+    shade = (tint * view_terms(d)[owner]).sum(1)
+    both = torch.stack([shade, torch.ones_like(shade)], 1) * weight[:, None]
+    out = torch.zeros(len(o), 2, device=o.device).index_add(0, owner, both)
+    return out[:, 0], out[:, 1]
+
+
+def fog_loss(
+    fog: Fog, rays: Rays, drawn: torch.Tensor, jitter: torch.Tensor, at: torch.Tensor, share: float, params: NerfParams
+) -> tuple[torch.Tensor, float]:
+    """Brightness inside the masks, opacity everywhere, density and tint like the neighbours'; and the brightness error."""
+    scale = thickness_at(share)
+    shade, opacity = see(fog, rays.origins[drawn], rays.directions[drawn], jitter, scale)
+    edge = rays.edge[drawn]
+    sure = (edge > SURE_PX).float()
+    off = (shade * pick(fog.gain, rays.view[drawn]) - rays.colour[drawn].mean(1)).abs()
+    error = (off * sure).sum() / sure.sum().clamp_min(1)
+    seen = binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), (0.5 + edge).clamp(0, 1))
+    later = fog.later[at]
+    there = (later > 0).float()
+    jump = (softplus(pick(fog.raw, at))[:, None] - softplus(pick(fog.raw, later))).abs() * there
+    blotch = (pick(fog.tint, at)[:, None] - pick(fog.tint, later)).abs().mean(2) * there
+    even = params.fog_even_weight * scale * jump.mean() + 0.1 * blotch.mean()
+    return error + params.opacity_weight * seen + even, float(error.detach())
+
+
+def density(fog: Fog, scale: float) -> NDArray[np.float32]:  # box.shape
+    """The fog's density per voxel."""
+    return (softplus(fog.raw.detach()) * scale)[fog.rows].reshape(fog.box.shape).cpu().numpy()
+
+
+def prune(fog: Fog, scale: float) -> None:
+    """Look no more where the fog has cleared."""
+    dense = torch.from_numpy(density(fog, scale)).to(fog.raw.device)
+    fog.live = fog.live & (max_pool3d(dense[None, None], 3, 1, 1).reshape(-1) > CLEARED)
+
+
+def opened(hull: NDArray[np.float32], dense: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The hull's signed distances (voxels) with the fog's cavities cut out.
+
+    Only what is empty, deep inside the hull and open to the outside is a cavity: elsewhere the hull knows better.
+    """
+    empty = gaussian_filter(np.minimum(dense, 3), 0.7) < EMPTY
+    pieces = pieces_of(empty | (hull >= 0), corners=False)
+    outside = pieces == np.bincount(pieces[hull >= 0].ravel()).argmax()
+    deep = pieces_of(empty & outside & (hull < -DEEP_VOXELS), corners=False)
+    large = np.bincount(deep.ravel()) >= LEAST_VOXELS
+    large[0] = False
+    mouth = np.asarray(binary_dilation(large[deep], iterations=MOUTH_VOXELS), bool)
+    cavity = mouth & empty & outside & (hull < 0)
+    if not cavity.any():
+        return hull
+    inner, outer = np.asarray(distance_transform_edt(cavity)), np.asarray(distance_transform_edt(~cavity))
+    depth = np.where(cavity, inner - 0.5, 0.5 - outer)
+    return np.maximum(hull, gaussian_filter(depth, 0.6)).astype(np.float32)

@@ -1,0 +1,109 @@
+"""One resolution of the training: field, light, optimiser, and where to sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from registration.geometry.hull import Box
+from registration.nerf.field import Field, dense_colour, make_field
+from registration.nerf.light import Light
+from registration.nerf.params import NerfParams
+from registration.nerf.render import Marks
+
+LIFTS = (2, 4, 8)
+"""Coarser grids, by so many voxels, that the surface is moved by as well: a whole face shifts in one step."""
+KEPT_BAND = 7.5
+"""Voxels within this many of the surface are kept."""
+ADAM = (0.9, 0.99)
+
+
+@dataclass
+class Level:
+    """The learned tables and what is derived from them."""
+
+    field: Field
+    own: torch.Tensor  # (v, 1) signed distances but for the lifts
+    lifts: list[torch.Tensor]  # each (1, 1, x, y, z), voxels
+    light: Light
+    slack: torch.Tensor  # (views,) pixels by which each mask is too small
+    marks: Marks
+    neighbours: torch.Tensor  # (v, 6)
+    optimiser: torch.optim.Optimizer
+    rates: list[float]
+
+    def tables(self) -> dict[str, torch.Tensor]:
+        """What is learned, in the optimiser's order."""
+        lifts = {f"lift{n}": grid for n, grid in enumerate(self.lifts)}
+        return {"own": self.own, "colour": self.field.colour, "slack": self.slack, **self.light.tables(), **lifts}
+
+    def settle(self) -> None:
+        """Bring the field's distances up to date with the tables."""
+        total = torch.zeros(self.field.box.shape, device=self.own.device)
+        for grid in self.lifts:
+            size = self.field.box.shape
+            total = total + torch.nn.functional.interpolate(grid, size, mode="trilinear", align_corners=True)[0, 0]
+        lift = total.reshape(-1).index_select(0, self.field.voxels).clone()
+        lift[0] = 0
+        self.field.sdf = self.own + lift[:, None]
+
+    def mark(self, soft: float) -> None:
+        """Look where the surface is."""
+        dense = torch.from_numpy(self.field.dense()).to(self.own.device)
+        self.marks = Marks.of(self.field.box, dense, max(2.0, 3 * soft))
+
+    def slow(self, share: float) -> None:
+        """Smaller steps in the second half of a level."""
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * min(1.0, 1 - 1.9 * (share - 0.5))
+
+
+def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch.Tensor, params: NerfParams) -> Level:
+    """A level around its tables."""
+    marks = Marks.of(field.box, torch.zeros(field.box.shape, device=slack.device), 1)
+    level = Level(field, field.sdf, lifts, light, slack, marks, field.neighbours(), torch.optim.SGD([slack]), [])
+    rate = {
+        "own": params.shape_rate,
+        "colour": params.colour_rate,
+        "slack": params.mask_rate,
+        "gain": params.light_rate / 2,
+    }
+    for name, table in level.tables().items():
+        table.requires_grad_(True)
+        level.rates.append(params.shape_rate if name.startswith("lift") else rate.get(name, params.light_rate))
+    groups = [{"params": [t], "lr": r} for t, r in zip(level.tables().values(), level.rates, strict=True)]
+    level.optimiser = torch.optim.Adam(groups, betas=ADAM)
+    level.settle()
+    return level
+
+
+def make_level(
+    box: Box, sdf: NDArray[np.float32], colour: NDArray[np.float32] | None, light: Light, slack: torch.Tensor,
+    params: NerfParams, device: str,
+) -> Level:  # fmt: skip
+    """Start a level from signed distances in its own voxels."""
+    field = make_field(box, sdf, KEPT_BAND, colour, device)
+    lifts = [torch.zeros(1, 1, *(max(2, -(-n // k) + 1) for n in box.shape), device=device) for k in LIFTS]
+    own = Light(*(t.detach().clone().to(device) for t in (light.bases, light.shared, light.gain, light.rest)))
+    return assemble(field, lifts, own, slack.detach().clone().to(device), params)
+
+
+def finer(level: Level, voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[np.float32]]:
+    """The level's field read on a finer grid."""
+    old = level.field.box
+    box = Box.around(old.low, old.high, voxels)
+    at = ((box.points() - old.low) / old.step).T
+
+    def read(grid: NDArray[np.float32]) -> NDArray[np.float32]:
+        return map_coordinates(grid, at, order=1, mode="nearest").reshape(box.shape).astype(np.float32)
+
+    colour = dense_colour(level.field)
+    return (
+        box,
+        read(level.field.dense()) * np.float32(old.step / box.step),
+        np.stack([read(colour[..., k]) for k in range(3)], -1),
+    )

@@ -1,0 +1,68 @@
+"""What a half looks like from any camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from registration.geometry.camera import Cameras
+from registration.geometry.rays import Caster, depth_image
+from registration.geometry.rigid import Array
+from registration.nerf.light import harmonics, light_bases
+from registration.nerf.record import NerfHalf
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Images of a half; outside the object all is zero, and the depth infinite."""
+
+    rgb: NDArray[np.float32]  # (n, h, w, 3) 0..1
+    albedo: NDArray[np.float32]  # (n, h, w, 3) 0..1, without light
+    normal: NDArray[np.float32]  # (n, h, w, 3) unit, in the capture's frame
+    depth: NDArray[np.float32]  # (n, h, w) mm along the optical axis
+    opacity: NDArray[np.float32]  # (n, h, w) 0 or 1
+
+
+def light_at(half: NerfHalf, cameras: Cameras) -> NDArray[np.float32]:  # (n, 9)
+    """The light that new cameras would find in the room the capture was taken in."""
+    return light_bases(cameras, half.axis) @ half.shared_light
+
+
+def render_views(
+    half: NerfHalf, cameras: Cameras, light: Array | NDArray[np.float32] | None = None, caster: Caster | None = None
+) -> Views:
+    """Images from all cameras, under the light of the room or a given one (n, 9)."""
+    caster = caster or Caster(half.vertices, half.faces)
+    light = light_at(half, cameras) if light is None else light
+    shape = (len(cameras), cameras.height, cameras.width)
+    rgb, albedo, normal = (np.zeros((*shape, 3), np.float32) for _ in range(3))
+    depths, opacity = np.full(shape, np.inf, np.float32), np.zeros(shape, np.float32)
+    for i in range(len(cameras)):
+        depth, face = depth_image(caster, cameras, i)
+        seen = face >= 0
+        corners, weights = half.faces[face[seen]], corner_weights(half, cameras, i, depth, face)
+        n = np.einsum("nk,nkd->nd", weights, half.normals[corners])
+        n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
+        tint = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners] / 255.0)
+        shade = harmonics(torch.from_numpy(n)).numpy() @ light[i]
+        depths[i], opacity[i] = depth, seen
+        albedo[i][seen], normal[i][seen] = tint, n
+        rgb[i][seen] = (tint * shade[:, None]).clip(0, 1)
+    return Views(rgb, albedo, normal, depths, opacity)
+
+
+def corner_weights(half: NerfHalf, cameras: Cameras, i: int, depth: Array, face: NDArray[np.int64]) -> Array:
+    """Barycentric weights (m, 3) of the places that the pixels of view i see."""
+    y, x = np.nonzero(face >= 0)
+    local = np.stack([x, y, np.ones(len(x))], 1) @ np.linalg.inv(cameras.K[i]).T * depth[y, x][:, None]
+    points = (local - cameras.t[i]) @ cameras.R[i]
+    a, b, c = (half.vertices[half.faces[face[y, x]][:, k]] for k in range(3))
+    across = np.cross(b - a, c - a)
+    area = np.maximum((across**2).sum(1), 1e-18)
+    wb = (np.cross(points - a, c - a) * across).sum(1) / area
+    wc = (np.cross(b - a, points - a) * across).sum(1) / area
+    weights = np.stack([1 - wb - wc, wb, wc], 1).clip(0, 1)
+    return weights / weights.sum(1, keepdims=True)

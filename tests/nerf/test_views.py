@@ -1,0 +1,51 @@
+"""Pictures of a half from any camera agree with what is known of its surface."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from registration.geometry.rays import Caster, depth_image
+from registration.nerf.record import NerfHalf
+from registration.nerf.views import light_at, render_views
+from tests.geometry.bodies import knob, ring
+
+
+def painted() -> NerfHalf:
+    """The knob, its colour a ramp along x, lit evenly but for a lamp above."""
+    mesh = knob()
+    ramp = ((mesh.vertices[:, 0] + 40) / 80 * 255).astype(np.uint8)
+    shared = np.zeros(27, np.float32)
+    shared[18], shared[21] = 0.7, 0.3  # the part fixed to the object: even, and along z
+    return NerfHalf(
+        np.zeros(3), 1.0, np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2, 3), np.uint8), np.zeros((1, 9), np.float32),
+        shared, np.array([0.0, 0, 1]), mesh.vertices, mesh.faces, mesh.vertex_normals(), np.stack([ramp] * 3, 1),
+        np.zeros(0, np.int64), 0.0, 1.0, np.zeros((1, 2)),
+    )  # fmt: skip
+
+
+def test_every_picture_tells_the_same_of_the_surface() -> None:
+    half, cameras = painted(), ring(5, 96, 190.0, (-30, 20, 60))
+    views = render_views(half, cameras)
+    caster = Caster(half.vertices, half.faces)
+    for i in range(5):
+        depth = depth_image(caster, cameras, i)[0]
+        seen = np.isfinite(depth)
+        assert seen.sum() > 500 and np.array_equal(views.opacity[i] > 0, seen)
+        assert np.allclose(views.depth[i][seen], depth[seen], atol=1e-3) and np.isinf(views.depth[i][~seen]).all()
+        y, x = np.nonzero(seen)
+        local = np.stack([x, y, np.ones(len(x))], 1) @ np.linalg.inv(cameras.K[i]).T * depth[seen][:, None]
+        points = (local - cameras.t[i]) @ cameras.R[i]
+        assert np.abs(views.albedo[i][seen][:, 0] - (points[:, 0] + 40) / 80).max() < 0.01
+        n = views.normal[i][seen]
+        assert np.allclose(np.linalg.norm(n, axis=1), 1, atol=1e-4)
+        to = cameras.centres()[i] - points
+        assert ((to * n).sum(1) > 0).mean() > 0.97
+        expected = views.albedo[i][seen] * (0.7 + 0.3 * n[:, 2:])
+        assert np.allclose(views.rgb[i][seen], expected.clip(0, 1), atol=1e-4)
+        assert not views.rgb[i][~seen].any()
+
+
+def test_light_fixed_to_the_object_is_the_same_from_everywhere() -> None:
+    half, cameras = painted(), ring(5, 32, 190.0)
+    light = light_at(half, cameras)
+    assert np.allclose(light, light[0], atol=1e-5)
