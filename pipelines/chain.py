@@ -32,7 +32,7 @@ DEFAULT = Graph(
         stage(
             "report", "report", "pipelines.report.record:Report",
             {"verify": "verify", "icp": "icp", "fuse": "fuse", "labels": "labels", "clouds": "clouds", **HALVES},
-            version=2,
+            version=3,
         ),
     ]
 )  # fmt: skip

@@ -107,7 +107,7 @@ def make_report(
         for n in range(min(8, len(verdict.total)))
     ]
     halves = [
-        [h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get("skipped", [])))]
+        [h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get("skipped", []))), str(len(n.odd))]
         for h, c, n in zip(("up", "down"), captures, nerfs, strict=True)
     ]
     body = [
@@ -119,8 +119,8 @@ def make_report(
         "<h2>The model's outline in the images</h2>",
         figure(contact_sheet(captures[0], caster, Rigid.identity(), UP, params.pictures), "Capture up"),
         figure(contact_sheet(captures[1], caster, T.inverse(), DOWN, params.pictures), "Capture down"),
-        "<h2>Halves</h2>", rows(["half", "images", "PSNR dB", "silhouettes agree", "skipped"], halves),
-        "<h2>Distances between the halves</h2>", rows(["direction", *next(iter(table.values()))], [[k, *(f"{x:.3g}" for x in v.values())] for k, v in table.items()]),
+        "<h2>Halves</h2>", rows(["half", "images", "PSNR of held-out images, dB", "silhouettes agree", "skipped", "do not fit"], halves),
+        "<h2>Distances between the halves</h2>", rows(["direction", *next(iter(table.values()))], [[k, *(f"{x:,}" if isinstance(x, int) else f"{x:.3g}" for x in v.values())] for k, v in table.items()]),
         "<h2>Hypotheses</h2>", rows(["rank", "source", "total", "outside masks", "in free space", "overlap", "moves the model by % of d"], candidates),
     ]  # fmt: skip
     page = f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(name)}: regpipe</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"

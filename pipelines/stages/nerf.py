@@ -10,11 +10,17 @@ from registration.errors import UserError
 from registration.nerf.params import NerfParams
 from registration.nerf.record import NerfHalf
 
+POOR = 0.85
+"""Overlap of silhouettes and masks that a warning is given below."""
+NAMED = 8
+"""Images named in a message, at most."""
+
 
 def run(ctx: Context, params: NerfParams, capture: Capture) -> NerfHalf:
     """Train and read off."""
     from registration.nerf.device import device_of
     from registration.nerf.extract import half_of
+    from registration.nerf.screen import TOLERATED
     from registration.nerf.train import held_out, train
 
     device = device_of(ctx.device)
@@ -28,11 +34,14 @@ def run(ctx: Context, params: NerfParams, capture: Capture) -> NerfHalf:
         raise UserError(
             f"no object could be learned, {error}", capture.name, "check the masks and the poses"
         ) from error
-    ctx.log.info("%s: PSNR %.1f dB, silhouettes agree by %.3f", capture.name, half.psnr, half.mask_iou)
-    if half.mask_iou < 0.85:
-        ctx.log.warning(
-            "%s: the model's silhouettes agree with the masks by only %.2f: masks or poses are poor",
-            capture.name,
-            half.mask_iou,
-        )
+    ctx.log.info("%s: held-out PSNR %.1f dB, silhouettes agree by %.3f", capture.name, half.psnr, half.mask_iou)
+    if len(half.odd):
+        named = ", ".join(str(i) for i in capture.ids[half.odd][:NAMED]) + (", ..." if len(half.odd) > NAMED else "")
+        told = f"{len(half.odd)} of {len(capture)} images do not fit the others ({named})"
+        if len(half.odd) > TOLERATED * len(capture):
+            raise UserError(told, capture.name, "their poses or masks are wrong: mend them or take them out")
+        ctx.log.warning("%s: %s: their poses or masks are wrong", capture.name, told)
+    if half.mask_iou < POOR:
+        what = "the model's silhouettes agree with the masks by only"
+        ctx.log.warning("%s: %s %.2f: masks or poses are poor", capture.name, what, half.mask_iou)
     return half

@@ -25,11 +25,13 @@ class Progress:
     step: int = 0
     dice: torch.Generator = field(default_factory=lambda: torch.Generator(device="cpu"))
     curve: list[list[float]] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    """Views that the coarse surface does not explain; the fine one is trained without them."""
 
 
 def write(path: Path, at: Progress, body: dict[str, object]) -> None:
     """Write beside, then rename."""
-    facts = {"phase": at.phase, "step": at.step, "dice": at.dice.get_state(), "curve": at.curve}
+    facts = {"phase": at.phase, "step": at.step, "dice": at.dice.get_state(), "curve": at.curve, "dropped": at.dropped}
     beside = path.with_suffix(".part")
     torch.save(facts | body, beside)
     beside.replace(path)
@@ -42,7 +44,7 @@ def read(path: Path, device: str) -> tuple[Progress, dict] | None:
     body = torch.load(path, weights_only=True, map_location=device)
     dice = torch.Generator(device="cpu")
     dice.set_state(body["dice"].cpu())
-    return Progress(body["phase"], body["step"], dice, body["curve"]), body
+    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"]), body
 
 
 def fog_body(fog: Fog, optimiser: torch.optim.Optimizer) -> dict[str, object]:

@@ -143,6 +143,11 @@ def opened(hull: NDArray[np.float32], dense: NDArray[np.float32]) -> NDArray[np.
     large[0] = False
     mouth = np.asarray(binary_dilation(large[deep], iterations=MOUTH_VOXELS), bool)
     cavity = mouth & empty & outside & (hull < 0)
+    return cut(hull, cavity)
+
+
+def cut(hull: NDArray[np.float32], cavity: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Signed distances (voxels) with some voxels taken out."""
     if not cavity.any():
         return hull
     inner, outer = np.asarray(distance_transform_edt(cavity)), np.asarray(distance_transform_edt(~cavity))

@@ -50,7 +50,7 @@ def azimuth_frames(cameras: Cameras, up: Array) -> Array:  # (n, 3, 3)
     flat = np.linalg.norm(ahead, axis=1) < 0.05  # looking along the axis: ahead is what is up in the image
     ahead[flat] = -cameras.R[flat, 1] + (cameras.R[flat, 1] @ up)[:, None] * up
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
-    side = np.cross(up, ahead)
+    side: Array = np.asarray(np.cross(up, ahead), float)
     return np.stack([side, np.broadcast_to(up, side.shape), ahead], 1)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CERTAIN = 0.9
 """A ray this opaque, or this clear, is right: to push it further would push the surface outwards."""
+FAR_VOXELS = 4.0
+"""A measured depth that is off by more than this is wrong, and pulls nothing."""
 BORDER_STEEPNESS = 3.0
 """Of what a mask says around its border, per pixel."""
 
@@ -41,7 +43,9 @@ def loss_of(
     error = (bounded * weight).sum() / weight.sum().clamp_min(1)
     slack = pick(level.slack - level.slack.mean(), view)
     loss = error + params.opacity_weight * silhouette(seen, edge, slack) + smoothness(level, smooth_at, params)
-    loss = loss + (level.light.rest**2).mean()
+    loss = (
+        loss + (level.light.rest**2).mean() + params.depth_weight * misplaced(seen, rays, drawn, level.field.box.step)
+    )
     return loss, float(((off * weight).sum() / weight.sum().clamp_min(1)).detach())
 
 
@@ -54,6 +58,14 @@ def silhouette(seen: Seen, edge: torch.Tensor, slack: torch.Tensor) -> torch.Ten
     border = binary_cross_entropy(seen.opacity.clamp(1 - CERTAIN, CERTAIN), wanted, reduction="none")
     hole = torch.relu(0.5 - seen.opacity)
     return torch.where(edge > RIM_PX, hole, border).mean()
+
+
+def misplaced(seen: Seen, rays: Rays, drawn: torch.Tensor, voxel: float) -> torch.Tensor:
+    """How far from the measured depth the surface is, voxels, limited; nothing where nothing was measured."""
+    reach = rays.range[drawn]
+    known = ((reach > 0) & (rays.edge[drawn] > SURE_PX)).float() * seen.opacity.detach()
+    off = ((seen.depth - reach).abs() / voxel).clamp_max(FAR_VOXELS)
+    return (off * known).sum() / known.sum().clamp_min(1)
 
 
 def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tensor:

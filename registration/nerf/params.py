@@ -39,6 +39,8 @@ class NerfParams:
     opacity_weight: float = 0.1
     trusted_error: float = 0.05
     """Colours that are off by much more than this are shadow or gloss, and pull no surface."""
+    depth_weight: float = 0.02
+    """How firmly the surface is held to measured depth, where the capture has it."""
     smooth_weight: float = 0.1
     distance_weight: float = 0.02
     """How firmly the field is held to a true distance (a gradient of length one)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -27,23 +27,31 @@ class Rays:
     colour: torch.Tensor  # (r, 3) 0..1
     edge: torch.Tensor  # (r,) signed pixels to the mask's border, positive inside
     view: torch.Tensor  # (r,)
+    range: torch.Tensor  # (r,) mm along the ray to the measured surface, 0 where unknown
+
+    def without(self, views: list[int]) -> Rays:
+        """The rays of all other views."""
+        kept = ~torch.isin(self.view, torch.tensor(views, device=self.view.device))
+        return Rays(*(getattr(self, f.name)[kept] for f in fields(self)))
 
 
 def rays_of(capture: Capture, distances: NDArray[np.float32], device: str) -> Rays:
     """Rays of the pixels in and around the masks."""
     grid = pixel_grid(capture.mask.shape[2], capture.mask.shape[1])
-    parts: list[list[NDArray]] = [[], [], [], [], []]
+    parts: list[list[NDArray]] = [[], [], [], [], [], []]
     for i in range(len(capture)):
         known = np.ones(len(grid), bool) if capture.inside is None else capture.inside[i].ravel()
         edge = distances[i].ravel()
         edge = edge - 0.5 * np.sign(edge)  # the border runs between two pixels
         use = (edge > -RIM_PX) & known
         o, d = capture.cameras.rays(i, grid[use])
-        rows = (np.broadcast_to(o, d.shape), d, capture.rgb[i].reshape(-1, 3)[use] / 255.0, edge[use])
+        measured = np.zeros(len(d)) if capture.depth is None else capture.depth[i].ravel()[use]
+        reach = measured / (d @ capture.R[i][2])
+        rows = (np.broadcast_to(o, d.shape), d, capture.rgb[i].reshape(-1, 3)[use] / 255.0, edge[use], reach)
         for part, row in zip(parts, (*rows, np.full(len(d), i)), strict=True):
             part.append(row)
-    o, d, c, e = (torch.from_numpy(np.concatenate(p).astype(np.float32)).to(device) for p in parts[:4])
-    return Rays(o, d, c, e, torch.from_numpy(np.concatenate(parts[4])).to(device))
+    o, d, c, e, r = (torch.from_numpy(np.concatenate(p).astype(np.float32)).to(device) for p in parts[:5])
+    return Rays(o, d, c, e, torch.from_numpy(np.concatenate(parts[5])).to(device), r)
 
 
 def mask_distances(capture: Capture) -> NDArray[np.float32]:  # (n, h, w)

@@ -28,6 +28,7 @@ class NerfHalf:
     normals: Array  # (v, 3)
     vertex_colours: NDArray[np.uint8]  # (v, 3)
     held_out: NDArray[np.int64]  # (k,) views that took no part in the training; none if there are few views
+    odd: NDArray[np.int64]  # (k,) views that the model does not explain: their poses or masks are wrong
     psnr: float
     """Median over the held-out views, in the box of the mask, dB; over some training views if none is held out."""
     mask_iou: float

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.geometry.hull import Box, hull_box, hull_depth
+from registration.geometry.mesh import iso_surface
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
-from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, density, fog_loss, make_fog, opened, prune, thickness_at
+from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
 from registration.nerf.level import ADAM, Level, finer, make_level
 from registration.nerf.light import first_light
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import Rays, mask_distances, rays_of
+from registration.nerf.screen import odd_views
 from registration.progress import Tick
 
 Told = Callable[[int], None]
@@ -31,11 +33,26 @@ SMOOTH_AT = 20_000
 
 
 def hull_start(capture: Capture, distances: NDArray[np.float32], params: NerfParams) -> tuple[Box, NDArray[np.float32]]:
-    """The hull's box and its signed distances in coarse voxels."""
+    """The hull's box and its signed distances in coarse voxels; where there is depth, what lies before it is cut out."""
     low, high = hull_box(capture.cameras, distances, capture.mask, params.tolerated_views)
     box = Box.around(low, high, params.coarse_grid)
     depth = hull_depth(capture.cameras, distances, box.points(), params.tolerated_views)
-    return box, (-depth / box.step).reshape(box.shape).astype(np.float32)
+    hull = (-depth / box.step).reshape(box.shape).astype(np.float32)
+    if capture.depth is not None:
+        hull = cut(hull, seen_through(capture, box, params.tolerated_views) & (hull < 0))
+    return box, hull
+
+
+def seen_through(capture: Capture, box: Box, tolerated: int) -> NDArray[np.bool_]:  # box.shape
+    """Voxels that lie clearly in front of the measured depth, in more views than are tolerated to be wrong."""
+    assert capture.depth is not None
+    points, votes = box.points(), np.zeros(int(np.prod(box.shape)), int)
+    limit = np.array([capture.cameras.width - 1, capture.cameras.height - 1])
+    for i, depth in enumerate(capture.depth):
+        uv, z = capture.cameras.project(i, points)
+        x, y = np.clip(np.rint(uv), 0, limit).astype(int).T
+        votes += (z > 0) & capture.mask[i, y, x] & (depth[y, x] > 0) & (z < depth[y, x] - box.step)
+    return (votes > tolerated).reshape(box.shape)
 
 
 def held_out(views: int) -> NDArray[np.int64]:
@@ -46,7 +63,7 @@ def held_out(views: int) -> NDArray[np.int64]:
 def train(
     capture: Capture, params: NerfParams, seed: int, device: str, file: Path, tick: Tick
 ) -> tuple[Level, list[list[float]]]:
-    """Fog, then coarse, then fine; the finished level and its curve of (step, colour error)."""
+    """Fog, coarse, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
     distances = mask_distances(capture)
     rays = rays_of(capture, distances, device)
     steps = (params.fog_steps, params.coarse_steps, params.fine_steps)
@@ -67,8 +84,12 @@ def train(
         at.phase, at.step = 1, 0
     if at.phase == 1:
         train_level(level, rays, params, params.soft_coarse, steps[1], at, file, told)
+        box = level.field.box
+        at.dropped = odd_views(iso_surface(level.field.dense(), box.low, box.step), capture).tolist()
         level = make_level(*finer(level, params.fine_grid), level.light, level.slack, params, device)
         at.phase, at.step = 2, 0
+    if at.dropped:
+        rays = rays.without(at.dropped)
     train_level(level, rays, params, params.soft_fine, steps[2], at, file, told)
     return level, at.curve
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from registration.geometry.distance import chamfer_parts
+from registration.geometry.rays import Caster, depth_image
 from registration.nerf.cloud import cloud_of
 from registration.nerf.extract import half_of
 from registration.nerf.fog import opened, thickness_at
@@ -60,6 +62,19 @@ def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
     bore = cloud.points[np.hypot(cloud.points[:, 0], cloud.points[:, 1]) < 8]
     floor = bore[bore[:, 2] > -15, 2]
     assert len(floor) > 100 and np.quantile(floor, 0.9) < 6  # the lid would lie at 18, the true floor at -4
+
+
+def test_measured_depth_opens_the_socket_to_its_floor(tmp_path: Path) -> None:
+    params = NerfParams(coarse_grid=36, fine_grid=56, fog_steps=40, coarse_steps=60, fine_steps=60, rays=1024)
+    capture, rng = capture_of(socket(), 30, 90, (20, 45, 70)), np.random.default_rng(1)
+    caster = Caster(socket().vertices, socket().faces)
+    depth = np.stack([depth_image(caster, capture.cameras, i)[0] for i in range(30)])
+    depth = np.where(np.isfinite(depth) & (rng.random(depth.shape) > 0.1), depth + rng.normal(0, 0.4, depth.shape), 0)
+    deep = replace(capture, depth=depth.astype(np.float32))
+    level, curve = train(deep, params, 0, "cpu", tmp_path / "c.pt", silent)
+    half = half_of(deep, level, curve, np.zeros(0, np.int64))
+    floor = np.array([[x, y, -4.0] for x in np.linspace(-7, 7, 5) for y in np.linspace(-7, 7, 5)])
+    assert np.abs(chamfer_parts(floor, half.vertices)[0]).max() < 1.5
 
 
 def test_masks_too_large_in_some_views_are_noticed(tmp_path: Path) -> None:

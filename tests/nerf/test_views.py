@@ -19,7 +19,7 @@ def painted() -> NerfHalf:
     return NerfHalf(
         np.zeros(3), 1.0, np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2, 3), np.uint8), np.zeros((1, 9), np.float32),
         shared, np.array([0.0, 0, 1]), mesh.vertices, mesh.faces, mesh.vertex_normals(), np.stack([ramp] * 3, 1),
-        np.zeros(0, np.int64), 0.0, 1.0, np.zeros((1, 2)),
+        np.zeros(0, np.int64), np.zeros(0, np.int64), 0.0, 1.0, np.zeros((1, 2)),
     )  # fmt: skip
 
 

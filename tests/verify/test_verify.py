@@ -52,6 +52,7 @@ def exact_half(mesh: TriMesh, capture: Capture) -> NerfHalf:
         mesh.vertex_normals(),
         tint,
         np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
         30.0,
         1.0,
         np.zeros((1, 2)),
