@@ -70,13 +70,20 @@ def halves(runs: Path, truth: Path, store: Path | None, against: str | None, as_
 
 
 def show(rows: list[dict[str, Any]], heads: list[str]) -> None:
-    """A table; numbers with four digits after the point."""
+    """A table."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 1))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for head in heads:
-        table.add_column(head, justify="left" if head == "object" else "right", header_style="dim")
+        table.add_column(head, justify="left" if head == "object" else "right", header_style="dim", no_wrap=True)
     for row in rows:
-        table.add_row(*(f"{row[h]:.4g}" if isinstance(row.get(h), float) else str(row.get(h, "-")) for h in heads))
+        table.add_row(*(cell(row.get(head, "-")) for head in heads))
     Console(highlight=False).print(table)
+
+
+def cell(value: Any) -> str:
+    """Shares with four digits after the point, larger numbers with one."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if abs(value) < 2 else f"{value:.1f}"

@@ -15,6 +15,9 @@ from registration.nerf.record import Cloud, NerfHalf
 from registration.progress import Tick
 from registration.sources.params import PosesParams
 
+SURE = 0.3
+"""Points of this confidence and more count in full."""
+
 
 @dataclass(frozen=True, eq=False)
 class HalfModel:
@@ -27,7 +30,8 @@ class HalfModel:
     def side(self) -> Side:
         """The half as the ICP sees it."""
         solid = Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf)
-        return Side(self.cloud.points, self.cloud.normals, solid, self.cloud.confidence.astype(float))
+        trust = np.minimum(self.cloud.confidence.astype(float) / SURE, 1)
+        return Side(self.cloud.points, self.cloud.normals, solid, trust)
 
 
 @dataclass(frozen=True)
