@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from pipelines.cli.main import Exit
 from registration.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from registration.geometry.rigid import Array
 
 KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "nerfstudio"]
 
@@ -79,19 +85,30 @@ def capture_to(place: Path, root: Path, dataset: str, objid: int, half: str) -> 
 
 def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> None:
     """A finished result in another form."""
-    from registration.geometry.ply import read_ply, write_glb, write_splats
+    from registration.geometry.ply import write_glb, write_splats
 
     if what == "labels":
         shutil.copytree(folder / "labels", place)
     elif what == "pred6d":
         place.write_text(json.dumps(pred6d(folder, objid), indent=1))
     elif what == "glb":
-        write_glb(place, *read_ply(folder / "model.ply"))
+        write_glb(place, *ours(folder / "model.ply"))
     elif what == "splat":
-        write_splats(place, *read_ply(folder / "cloud.ply")[:3])
+        write_splats(place, *ours(folder / "cloud.ply")[:3])
     else:
         files = {"ply": "model.ply", "cloud": "cloud.ply"}
         shutil.copyfile(folder / files.get(what, f"report/chamfer.{'json' if suffix == '.json' else 'csv'}"), place)
+
+
+def ours(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.int64]]:
+    """Points, normals, colours and faces of a result's file."""
+    from registration.geometry.ply import read_ply
+
+    try:
+        return read_ply(file)
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise UserError(what, file, "remove it, and regpipe run writes it anew") from error
 
 
 def pred6d(folder: Path, objid: int) -> dict[str, dict[str, list[list[float]]]]:
