@@ -39,14 +39,16 @@ class Config:
 PRESETS = {
     "quick": Config(
         capture=CaptureParams(max_size=160),
-        nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, coarse_steps=120, fine_steps=120),
+        nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, rough_steps=60, coarse_steps=80, fine_steps=120),
         poses=PosesParams(rotations=8_000, tried=160, refined=40),
         fuse=FuseParams(grid=112, points=20_000),
     ),
     "standard": Config(),
     "best": Config(
         capture=CaptureParams(max_size=400),
-        nerf=NerfParams(coarse_grid=64, fine_grid=160, fog_steps=800, coarse_steps=500, fine_steps=800, rays=4_096),
+        nerf=NerfParams(
+            coarse_grid=64, fine_grid=160, fog_steps=800, rough_steps=200, coarse_steps=400, fine_steps=800, rays=4_096
+        ),
         poses=PosesParams(rotations=30_000, apart_deg=6.0, tried=480, refined=120, keep=40),
         verify=VerifyParams(points=10_000),
         fuse=FuseParams(grid=256, points=80_000),

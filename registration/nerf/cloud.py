@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -13,9 +12,10 @@ from registration.data.capture import Capture
 from registration.geometry.mesh import TriMesh, diameter
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
-from registration.nerf.light import harmonics
+from registration.nerf.light import shade
 from registration.nerf.params import CloudParams
 from registration.nerf.record import Cloud, Clouds, NerfHalf
+from registration.nerf.views import unshadowed
 
 ENOUGH_VIEWS = 6
 """More views than this make a point no surer."""
@@ -60,11 +60,11 @@ def agreement(
 ) -> tuple[NDArray[np.int64], Array]:  # fmt: skip
     """How many views see each point, and the share of these in which it lies in the mask and has the colour it should."""
     count, agreed = np.zeros(len(points), np.int64), np.zeros(len(points))
-    terms = harmonics(torch.from_numpy(normals)).numpy()
     found = []
     for i, index, uv in seen_by(points, normals, capture, caster, 0.5 * half.step, min_cosine):
         x, y = uv.round().astype(int).T
-        expected = colours[index] / 255 * (terms[index] @ half.light[i])[:, None]
+        free = unshadowed(points[index], normals[index], half.light[i], caster, 1.5 * half.step)
+        expected = colours[index] / 255 * shade(normals[index], half.light[i], free)[:, None]
         off = np.abs(expected - capture.rgb[i][y, x] / 255.0).mean(1)
         found.append((index, np.where(capture.mask[i][y, x], off, np.inf)))
         count[index] += 1

@@ -6,35 +6,37 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from registration.data.capture import Capture
 from registration.data.crop import box_of
 from registration.geometry.mesh import iso_surface
-from registration.nerf.field import dense_colour
+from registration.nerf.field import colour_at, dense_colour
+from registration.nerf.hollow import filled
 from registration.nerf.level import Level
 from registration.nerf.light import GAINS, upright
+from registration.nerf.rays import mask_distances
 from registration.nerf.record import NerfHalf
 from registration.nerf.screen import odd_views
 from registration.nerf.views import light_at, render_views
 
+TOLERATED_VIEWS = 2
+"""Views whose masks may miss a place that is nevertheless inside."""
 JUDGED_EVERY = 4
 """If no view is held out, every so many of the training views are judged."""
 
 
 def half_of(capture: Capture, level: Level, curve: list[list[float]], held: NDArray[np.int64]) -> NerfHalf:
     """The field as arrays, its mesh, and how well both explain views; ``held`` are those that were not trained on."""
-    box, sdf = level.field.box, level.field.dense()
+    trained = np.setdiff1d(np.arange(len(capture)), held)
+    box, seen_by = level.field.box, capture.only(trained)
+    sdf = filled(level.field.dense(), box, seen_by, mask_distances(seen_by), TOLERATED_VIEWS)
     mesh = iso_surface(sdf, box.low, box.step)
     colour = (dense_colour(level.field).clip(0, 1) * 255).astype(np.uint8)
-    at = ((mesh.vertices - box.low) / box.step).T
-    channels = [map_coordinates(colour[..., k], at, order=1, mode="nearest") for k in range(3)]
-    trained = np.setdiff1d(np.arange(len(capture)), held)
     half = NerfHalf(
-        low=box.low, step=box.step, sdf=sdf, colour=colour, light=np.zeros((len(capture), 9), np.float32),
-        shared_light=level.light.shared.detach().cpu().numpy(), axis=upright(capture.only(trained).cameras),
+        low=box.low, step=box.step, sdf=sdf, colour=colour, light=np.zeros((len(capture), 12), np.float32),
+        shared_light=level.light.shared.detach().cpu().numpy(), axis=upright(seen_by.cameras),
         vertices=mesh.vertices, faces=mesh.faces, normals=mesh.vertex_normals(),
-        vertex_colours=np.stack(channels, 1).astype(np.uint8), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve),
+        vertex_colours=(colour_at(level.field, mesh.vertices).clip(0, 1) * 255).astype(np.uint8), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve),
     )  # fmt: skip
     light = light_at(half, capture.cameras)
     light[trained] = level.light.each().detach().cpu().numpy()

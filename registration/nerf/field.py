@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.ndimage import binary_dilation, distance_transform_edt, map_coordinates
 
 from registration.geometry.hull import Box
+from registration.geometry.rigid import Array
 
 FAR = 4.0
 """Signed distance, in voxels, said of places no voxel is kept for."""
@@ -85,6 +86,14 @@ def dense_colour(field: Field) -> NDArray[np.float32]:  # (*box.shape, 3)
     out = np.full((len(field.rows), 3), 0.5, np.float32)
     out[field.voxels[1:].cpu().numpy()] = field.colour[1:].detach().cpu().numpy()
     return out.reshape(*field.box.shape, 3)
+
+
+def colour_at(field: Field, points: Array) -> NDArray[np.float32]:  # (m, 3) mm -> (m, 3)
+    """Colours at places inside the box."""
+    dense, at = dense_colour(field), ((points - field.box.low) / field.box.step).T
+    return np.stack([map_coordinates(dense[..., k], at, order=1, mode="nearest") for k in range(3)], 1).astype(
+        np.float32
+    )
 
 
 def make_field(

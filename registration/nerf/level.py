@@ -92,8 +92,8 @@ def make_level(
     return assemble(field, lifts, own, slack.detach().clone().to(device), params)
 
 
-def finer(level: Level, voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[np.float32]]:
-    """The level's field read on a finer grid."""
+def finer(level: Level, sdf: NDArray[np.float32], voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[np.float32]]:
+    """The level's field, its distances as given, read on a finer grid."""
     old = level.field.box
     box = Box.around(old.low, old.high, voxels)
     at = ((box.points() - old.low) / old.step).T
@@ -104,6 +104,6 @@ def finer(level: Level, voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[
     colour = dense_colour(level.field)
     return (
         box,
-        read(level.field.dense()) * np.float32(old.step / box.step),
+        read(sdf) * np.float32(old.step / box.step),
         np.stack([read(colour[..., k]) for k in range(3)], -1),
     )

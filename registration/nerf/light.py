@@ -1,4 +1,4 @@
-"""The light of a capture: one for all views, fixed to the room, and each view's exposure and small remainder."""
+"""The light of a capture: even light and a lamp, one for all views, and each view's exposure and small remainder."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from registration.data.capture import Capture
 from registration.geometry.camera import Cameras
-from registration.geometry.hull import Box
-from registration.geometry.mesh import iso_surface
-from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 
 TERMS = 9
-GREY = 0.5
-"""Colour that a surface has before it is learned."""
 GAINS = (0.2, 5.0)
-EVERY = 7
-"""Every so many pixels serve to guess the light."""
 
 
 def harmonics(n: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 9)
@@ -54,57 +46,60 @@ def azimuth_frames(cameras: Cameras, up: Array) -> Array:  # (n, 3, 3)
     return np.stack([side, np.broadcast_to(up, side.shape), ahead], 1)
 
 
-def light_bases(cameras: Cameras, up: Array) -> NDArray[np.float32]:  # (n, 9, 27)
-    """From the shared light (fixed to the camera's azimuth, to the camera, to the object) to each view's, in the object's frame."""
+def light_bases(cameras: Cameras, up: Array) -> NDArray[np.float32]:  # (n, 12, 36)
+    """From the shared light (fixed to the camera's azimuth, to the camera, to the object) to each view's, in the object's frame.
+
+    The first 9 of 12 and 27 of 36 are the even light; the others a lamp: its direction times its strength.
+    """
     fixed = np.broadcast_to(np.eye(TERMS), (len(cameras), TERMS, TERMS))
-    return np.concatenate([turned(azimuth_frames(cameras, up)), turned(cameras.R), fixed], 2).astype(np.float32)
+    out = np.zeros((len(cameras), TERMS + 3, 3 * (TERMS + 3)), np.float32)
+    out[:, :TERMS, : 3 * TERMS] = np.concatenate([turned(azimuth_frames(cameras, up)), turned(cameras.R), fixed], 2)
+    out[:, TERMS:, 3 * TERMS :] = np.concatenate([f.transpose(0, 2, 1) for f in lamp_frames(cameras, up)], 2)
+    return out
+
+
+def lamp_frames(cameras: Cameras, up: Array) -> list[Array]:  # each (n, 3, 3)
+    """The frames that a lamp may be fixed to, in the order of the bases."""
+    return [azimuth_frames(cameras, up), cameras.R, np.broadcast_to(np.eye(3), (len(cameras), 3, 3))]
+
+
+def shade(
+    n: Array, light: Array | NDArray[np.float32], lit: NDArray[np.bool_] | None = None
+) -> Array:  # (m, 3) -> (m,)
+    """Brightness of a white surface under one view's light (9 even terms, or 12 with a lamp where it is ``lit``)."""
+    even: Array = np.asarray(harmonics(torch.from_numpy(n)).numpy() @ light[:TERMS], float)
+    if lit is None or len(light) == TERMS:
+        return even
+    return even + lit * np.maximum(n @ light[TERMS:], 0)
 
 
 @dataclass
 class Light:
     """Parameters of all views' light."""
 
-    bases: torch.Tensor  # (views, 9, 27) fixed
-    shared: torch.Tensor  # (27,)
+    bases: torch.Tensor  # (views, 12, 36) fixed
+    shared: torch.Tensor  # (36,)
     gain: torch.Tensor  # (views,) exposure
     rest: torch.Tensor  # (views, 9) what the shared light leaves over
 
-    def each(self) -> torch.Tensor:  # (views, 9)
-        """Every view's own light."""
-        return self.gain[:, None] * (self.bases @ self.shared) + self.rest
+    def each(self) -> torch.Tensor:  # (views, 12)
+        """Every view's own light. The lamp stays as it was found: shadows that are still wrong would dim it."""
+        no_lamp = torch.zeros(len(self.rest), 3, device=self.rest.device)
+        shared = torch.cat([self.shared[: 3 * TERMS], self.shared[3 * TERMS :].detach()])
+        return self.gain[:, None] * (self.bases @ shared) + torch.cat([self.rest, no_lamp], 1)
 
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned."""
         return {"shared": self.shared, "gain": self.gain, "rest": self.rest}
 
 
-def first_light(capture: Capture, box: Box, sdf: NDArray[np.float32]) -> Light:
-    """The light that explains the images best on a first guess of the surface, all of it of one colour."""
-    mesh = iso_surface(sdf, box.low, box.step)
-    caster, vertex_normals = Caster(mesh.vertices, mesh.faces), mesh.vertex_normals()
-    normals, brightness = [], []
-    for i in range(len(capture)):
-        face = depth_image(caster, capture.cameras, i)[1]
-        seen = (face >= 0) & capture.mask[i]
-        n = vertex_normals[mesh.faces[face[seen][::EVERY]]].mean(1)
-        normals.append(n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9))
-        brightness.append(capture.rgb[i][seen][::EVERY].mean(1) / 255)
-    bases = light_bases(capture.cameras, upright(capture.cameras))
-    shared, gain = fitted(bases, normals, brightness)
-    to = lambda a: torch.from_numpy(np.asarray(a, np.float32))  # noqa: E731
-    return Light(to(bases), to(shared / GREY), to(gain), torch.zeros(len(capture), TERMS))
+def fitted(terms: list[Array], brightness: list[Array], rounds: int = 8) -> tuple[Array, Array, Array]:
+    """Weights of terms (m, k) a view, gains (views,), and what is left over (all pixels), by least squares that trust what fits.
 
-
-def fitted(
-    bases: NDArray[np.float32], normals: list[Array], brightness: list[Array], rounds: int = 8
-) -> tuple[Array, Array]:
-    """Shared light (27,) and gains (views,) of grey values on one colour, by least squares that trust what fits.
-
-    Shadow and gloss are outliers of a light, and must not be averaged into it.
+    Gloss, and shadow where no lamp is known, are outliers of a light, and must not be averaged into it.
     """
     start = np.array([float(np.median(b)) if len(b) else np.nan for b in brightness])
     gain = np.nan_to_num(start / np.nanmean(start), nan=1.0).clip(*GAINS)
-    terms = [harmonics(torch.from_numpy(n)).numpy() @ b for n, b in zip(normals, bases, strict=True)]
     view = np.repeat(np.arange(len(terms)), [len(b) for b in brightness])
     M, y = np.concatenate(terms), np.concatenate(brightness)
     shared = solve(M * gain[view, None], y, np.ones(len(y)))
@@ -113,11 +108,11 @@ def fitted(
         spread = max(2.5 * 1.4826 * float(np.median(np.abs(off))), 0.01)
         trust = np.exp(-((off / spread) ** 2))
         shared = solve(M * gain[view, None], y, trust)
-        shade = M @ shared
-        top, bottom = (np.bincount(view, trust * shade * v, len(gain)) for v in (y, shade))
+        bright = M @ shared
+        top, bottom = (np.bincount(view, trust * bright * v, len(gain)) for v in (y, bright))
         gain = np.where(bottom > 0, top / np.maximum(bottom, 1e-12), gain).clip(*GAINS)
         gain /= gain.mean()
-    return shared, gain
+    return shared, gain, gain[view] * (M @ shared) - y
 
 
 def solve(M: Array, y: Array, trust: Array, ridge: float = 3e-3) -> Array:

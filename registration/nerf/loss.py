@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import binary_cross_entropy
 
+from registration.nerf.light import TERMS
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import RIM_PX, SURE_PX, Rays
-from registration.nerf.render import Seen, find_samples, look, pick
+from registration.nerf.render import Marks, Seen, find_samples, lit, look, pick
 
 if TYPE_CHECKING:
     from registration.nerf.level import Level
@@ -35,9 +36,14 @@ def loss_of(
     o, d, view = rays.origins[drawn], rays.directions[drawn], rays.view[drawn]
     step = 0.5 * level.field.box.step
     owner, t = find_samples(level.marks, o, d, step, jitter)
-    seen = look(level.field, owner, t, o, d, step, soft, pick(level.light.each(), view))
+    light = pick(level.light.each(), view)
+    seen = look(level.field, owner, t, o, d, step, soft, light)
     edge = rays.edge[drawn]
-    off = (seen.colour / seen.opacity.clamp_min(0.05)[:, None] - rays.colour[drawn]).abs().mean(1)
+    off = (
+        (bright(seen, o, d, light, level.marks) / seen.opacity.clamp_min(0.05)[:, None] - rays.colour[drawn])
+        .abs()
+        .mean(1)
+    )
     weight = (edge > SURE_PX).float() * seen.opacity.detach()
     bounded = params.trusted_error * (1 - torch.exp(-off / params.trusted_error))
     error = (bounded * weight).sum() / weight.sum().clamp_min(1)
@@ -47,6 +53,15 @@ def loss_of(
         loss + (level.light.rest**2).mean() + params.depth_weight * misplaced(seen, rays, drawn, level.field.box.step)
     )
     return loss, float(((off * weight).sum() / weight.sum().clamp_min(1)).detach())
+
+
+def bright(seen: Seen, o: torch.Tensor, d: torch.Tensor, light: torch.Tensor, marks: Marks) -> torch.Tensor:
+    """Colour of rays (rays, 3) under even light and a lamp, but for where the lamp is shadowed."""
+    toward = torch.nn.functional.normalize(light[:, TERMS:].detach(), dim=1, eps=1e-9)
+    facing = torch.nonzero((seen.lamp.detach().sum(1) > 0) & (seen.opacity.detach() > 0.1))[:, 0]
+    place = o[facing] + seen.depth.detach()[facing, None] * d[facing]
+    free = torch.zeros_like(seen.opacity).index_copy(0, facing, lit(marks, place, toward[facing]))
+    return seen.colour + free[:, None] * seen.lamp
 
 
 def silhouette(seen: Seen, edge: torch.Tensor, slack: torch.Tensor) -> torch.Tensor:

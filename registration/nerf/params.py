@@ -14,7 +14,9 @@ class NerfParams:
     fine_grid: int = 96
     """Voxels along the longest side while it is sharpened."""
     fog_steps: int = 500
-    coarse_steps: int = 250
+    rough_steps: int = 100
+    """Steps of the surface before shadows tell where a lamp is."""
+    coarse_steps: int = 200
     fine_steps: int = 250
     rays: int = 2048
     """Rays per step."""

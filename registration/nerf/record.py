@@ -20,8 +20,8 @@ class NerfHalf:
     """Voxel size in mm."""
     sdf: NDArray[np.float32]  # (x, y, z) voxels, negative inside
     colour: NDArray[np.uint8]  # (x, y, z, 3) albedo
-    light: NDArray[np.float32]  # (views, 9) see light.harmonics
-    shared_light: NDArray[np.float32]  # (27,) what all views' light has in common, see light.light_bases
+    light: NDArray[np.float32]  # (views, 12) even light and lamp, see light.shade
+    shared_light: NDArray[np.float32]  # (36,) what all views' light has in common, see light.light_bases
     axis: Array  # (3,) that the cameras stand upright to
     vertices: Array  # (v, 3) mm
     faces: NDArray[np.int64]  # (f, 3)

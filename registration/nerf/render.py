@@ -8,10 +8,12 @@ import torch
 
 from registration.geometry.hull import Box
 from registration.nerf.field import Field
-from registration.nerf.light import harmonics
+from registration.nerf.light import TERMS, harmonics
 
 BLOCK = 4
 """Voxels along the side of the blocks that empty space is skipped by."""
+SHADOW_FROM = 2
+"""Voxels from the surface on that shadows are cast."""
 
 
 @dataclass
@@ -21,6 +23,7 @@ class Marks:
     box: Box
     voxel: torch.Tensor  # (x * y * z,) int8
     block: torch.Tensor  # (bx, by, bz) bool: holds a voxel that is marked
+    sdf: torch.Tensor  # (x * y * z,) signed distance, voxels
 
     @classmethod
     def of(cls, box: Box, sdf: torch.Tensor, band: float) -> Marks:
@@ -28,7 +31,7 @@ class Marks:
         voxel = (sdf.abs() <= band).to(torch.int8) + 2 * (sdf < -band).to(torch.int8)
         block = torch.nn.functional.max_pool3d(voxel[None].float(), BLOCK, ceil_mode=True)[0] > 0
         grown = torch.nn.functional.max_pool3d(block[None].float(), 3, 1, 1)[0] > 0
-        return cls(box, voxel.reshape(-1), grown)
+        return cls(box, voxel.reshape(-1), grown, sdf.reshape(-1))
 
     def at(self, points: torch.Tensor) -> torch.Tensor:  # (m, 3) mm -> (m,) int8
         """Mark of the voxel nearest to each point inside the box."""
@@ -52,7 +55,8 @@ class Marks:
 class Seen:
     """What rays see."""
 
-    colour: torch.Tensor  # (rays, 3) as lit, weighted by the opacity
+    colour: torch.Tensor  # (rays, 3) under even light, weighted by the opacity
+    lamp: torch.Tensor  # (rays, 3) what a lamp adds where nothing shadows it, weighted by the opacity
     opacity: torch.Tensor  # (rays,)
     depth: torch.Tensor  # (rays,) mm along the ray; meaningless where the opacity is low
     normal: torch.Tensor  # (rays, 3) unit, outwards; meaningless where the opacity is low
@@ -100,7 +104,7 @@ def look(
     directions: torch.Tensor,
     step: float,
     beta: float,
-    light: torch.Tensor | None = None,  # (rays, 9) of each ray's view; None: the bare colour
+    light: torch.Tensor,  # (rays, 12) of each ray's view
 ) -> Seen:
     """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
     points = origins[owner] + t[:, None] * directions[owner]
@@ -109,15 +113,16 @@ def look(
     sdf = (near * weights).sum(1)
     gradient = torch.einsum("mc,mck->mk", near, slopes)
     colour = torch.nn.functional.embedding_bag(rows, field.colour, per_sample_weights=weights, mode="sum")
-    if light is not None:
-        normal = torch.nn.functional.normalize(gradient, dim=1, eps=1e-6)
-        colour = colour * (harmonics(normal) * pick(light, owner)).sum(1, keepdim=True)
+    normal = torch.nn.functional.normalize(gradient, dim=1, eps=1e-6)
+    even, lamp = pick(light, owner).split((TERMS, 3), 1)
+    bright = (harmonics(normal) * even).sum(1, keepdim=True), torch.relu((normal * lamp).sum(1, keepdim=True))
     fall = (
         0.5 * step / field.box.step * (gradient * directions[owner]).sum(1).clamp(-2, 0)
     )  # half the change over a step
     soft = torch.nn.functional.softplus
     thickness = soft(-(sdf + fall) / beta) - soft(-(sdf - fall) / beta)
-    return composite(owner, t, thickness, colour, gradient, len(origins))
+    both = torch.cat([colour * b for b in bright], 1)
+    return composite(owner, t, thickness, both, gradient, len(origins))
 
 
 def weigh(owner: torch.Tensor, thickness: torch.Tensor) -> torch.Tensor:  # (m,), (m,) -> (m,)
@@ -134,13 +139,33 @@ def composite(
     owner: torch.Tensor,
     t: torch.Tensor,
     thickness: torch.Tensor,
-    colour: torch.Tensor,
+    colour: torch.Tensor,  # (m, 6) under even light, and what a lamp adds
     gradient: torch.Tensor,
     rays: int,
 ) -> Seen:
     """Front to back over ragged samples; ``owner`` ascends."""
     weight = weigh(owner, thickness)
     stack = torch.cat([colour, gradient, t[:, None], torch.ones_like(t)[:, None]], 1) * weight[:, None]
-    out = torch.zeros(rays, 8, device=t.device).index_add(0, owner, stack)
-    normal = torch.nn.functional.normalize(out[:, 3:6], dim=1, eps=1e-6)
-    return Seen(out[:, :3], out[:, 7], out[:, 6] / out[:, 7].clamp_min(1e-6), normal)
+    out = torch.zeros(rays, 11, device=t.device).index_add(0, owner, stack)
+    normal = torch.nn.functional.normalize(out[:, 6:9], dim=1, eps=1e-6)
+    return Seen(out[:, :3], out[:, 3:6], out[:, 10], out[:, 9] / out[:, 10].clamp_min(1e-6), normal)
+
+
+@torch.no_grad()
+def lit(marks: Marks, points: torch.Tensor, toward: torch.Tensor) -> torch.Tensor:  # (m, 3) mm, (m, 3) -> (m,) 0..1
+    """How freely a lamp is seen from places on the surface, by the depth in voxels to which its ray dips into solid."""
+    box = marks.box
+    size = torch.tensor(box.shape, device=points.device)
+    low = torch.as_tensor(box.low, dtype=points.dtype, device=points.device)
+    g = (points - low) / box.step + 0.5
+    far = torch.where(
+        toward.abs() < 1e-6, torch.full_like(g, float("inf")), (torch.where(toward > 0, size - g, -g)) / toward
+    )
+    steps = (far.amin(1).clamp_min(0) - SHADOW_FROM).clamp_min(0).long()
+    owner = torch.arange(len(g), device=g.device).repeat_interleave(steps)
+    first = torch.cumsum(steps, 0) - steps
+    s = torch.arange(len(owner), device=g.device) - first[owner] + SHADOW_FROM
+    at = (g[owner] + s[:, None] * toward[owner]).long().clamp_min(0).minimum(size - 1)
+    sdf = marks.sdf[(at[:, 0] * box.shape[1] + at[:, 1]) * box.shape[2] + at[:, 2]]
+    least = torch.full((len(g),), 4.0, device=g.device).scatter_reduce(0, owner, sdf, "amin")
+    return (least + 0.5).clamp(0, 1)

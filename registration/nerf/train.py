@@ -14,9 +14,11 @@ from registration.geometry.hull import Box, hull_box, hull_depth
 from registration.geometry.mesh import iso_surface
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
+from registration.nerf.field import colour_at
 from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
+from registration.nerf.hollow import filled
+from registration.nerf.lamp import LIFT, better_light, first_light
 from registration.nerf.level import ADAM, Level, finer, make_level
-from registration.nerf.light import first_light
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import Rays, mask_distances, rays_of
@@ -66,7 +68,7 @@ def train(
     """Fog, coarse, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
     distances = mask_distances(capture)
     rays = rays_of(capture, distances, device)
-    steps = (params.fog_steps, params.coarse_steps, params.fine_steps)
+    steps = (params.fog_steps, params.rough_steps, params.coarse_steps, params.fine_steps)
     found = checkpoint.read(file, device)
     at, body = found or (Progress(dice=torch.Generator(device="cpu").manual_seed(seed)), None)
     level = None if body is None or at.phase == 0 else checkpoint.restore_level(body, params)
@@ -79,19 +81,37 @@ def train(
         fog = make_fog(box, hull, len(capture), device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN))
+        start = filled(start, box, capture, distances, params.tolerated_views)
         slack = torch.zeros(len(capture), device=device)
         level = make_level(box, start, None, first_light(capture, box, start), slack, params, device)
         at.phase, at.step = 1, 0
-    if at.phase == 1:
-        train_level(level, rays, params, params.soft_coarse, steps[1], at, file, told)
-        box = level.field.box
-        at.dropped = odd_views(iso_surface(level.field.dense(), box.low, box.step), capture).tolist()
-        level = make_level(*finer(level, params.fine_grid), level.light, level.slack, params, device)
-        at.phase, at.step = 2, 0
-    if at.dropped:
-        rays = rays.without(at.dropped)
-    train_level(level, rays, params, params.soft_fine, steps[2], at, file, told)
+    plan = (
+        (params.rough_steps, params.soft_coarse, params.coarse_grid),
+        (params.coarse_steps, params.soft_coarse, params.fine_grid),
+        (params.fine_steps, params.soft_fine, 0),
+    )
+    while at.phase <= len(plan):
+        count, soft, next_grid = plan[at.phase - 1]
+        train_level(level, rays.without(at.dropped), params, soft, count, at, file, told)
+        if next_grid:
+            level, odd = moved_on(level, capture, distances, params, next_grid)
+            at.dropped = odd if next_grid == params.fine_grid else []
+        at.phase, at.step = at.phase + 1, 0
     return level, at.curve
+
+
+def moved_on(
+    level: Level, capture: Capture, distances: NDArray[np.float32], params: NerfParams, voxels: int
+) -> tuple[Level, list[int]]:
+    """The same field on another grid, its hollows filled, under a light that is found anew; and the views that do not fit it."""
+    box = level.field.box
+    sdf = filled(level.field.dense(), box, capture, distances, params.tolerated_views)
+    mesh = iso_surface(sdf, box.low, box.step)
+    grey = float(np.median(colour_at(level.field, mesh.vertices)))
+    light = better_light(capture, mesh, grey, LIFT * box.step)
+    device = str(level.slack.device)
+    moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, device)
+    return moved, odd_views(mesh, capture).tolist()
 
 
 def note(at: Progress, errors: list[float]) -> None:

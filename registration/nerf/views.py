@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from registration.geometry.camera import Cameras
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
-from registration.nerf.light import harmonics, light_bases
+from registration.nerf.light import TERMS, light_bases, shade
 from registration.nerf.record import NerfHalf
 
 
@@ -26,7 +25,7 @@ class Views:
     opacity: NDArray[np.float32]  # (n, h, w) 0 or 1
 
 
-def light_at(half: NerfHalf, cameras: Cameras) -> NDArray[np.float32]:  # (n, 9)
+def light_at(half: NerfHalf, cameras: Cameras) -> NDArray[np.float32]:  # (n, 12)
     """The light that new cameras would find in the room the capture was taken in."""
     return light_bases(cameras, half.axis) @ half.shared_light
 
@@ -34,7 +33,7 @@ def light_at(half: NerfHalf, cameras: Cameras) -> NDArray[np.float32]:  # (n, 9)
 def render_views(
     half: NerfHalf, cameras: Cameras, light: Array | NDArray[np.float32] | None = None, caster: Caster | None = None
 ) -> Views:
-    """Images from all cameras, under the light of the room or a given one (n, 9)."""
+    """Images from all cameras, under the light of the room or a given one, (n, 9) even or (n, 12) with a lamp."""
     caster = caster or Caster(half.vertices, half.faces)
     light = light_at(half, cameras) if light is None else light
     shape = (len(cameras), cameras.height, cameras.width)
@@ -44,14 +43,26 @@ def render_views(
         depth, face = depth_image(caster, cameras, i)
         seen = face >= 0
         corners, weights = half.faces[face[seen]], corner_weights(half, cameras, i, depth, face)
+        points = np.einsum("nk,nkd->nd", weights, half.vertices[corners])
         n = np.einsum("nk,nkd->nd", weights, half.normals[corners])
         n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
         tint = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners] / 255.0)
-        shade = harmonics(torch.from_numpy(n)).numpy() @ light[i]
+        bright = shade(n, light[i], unshadowed(points, n, light[i], caster, 1.5 * half.step))
         depths[i], opacity[i] = depth, seen
         albedo[i][seen], normal[i][seen] = tint, n
-        rgb[i][seen] = (tint * shade[:, None]).clip(0, 1)
+        rgb[i][seen] = (tint * bright[:, None]).clip(0, 1)
     return Views(rgb, albedo, normal, depths, opacity)
+
+
+def unshadowed(
+    points: Array, normals: Array, light: Array | NDArray[np.float32], caster: Caster, lift: float
+) -> NDArray[np.bool_]:  # (m,)
+    """Which places the lamp of a light reaches."""
+    strength = float(np.linalg.norm(light[TERMS:]))
+    if strength < 1e-6:
+        return np.zeros(len(points), bool)
+    toward = np.broadcast_to(np.asarray(light[TERMS:], float) / strength, points.shape)
+    return ~caster.blocked(points + lift * normals, toward)
 
 
 def corner_weights(half: NerfHalf, cameras: Cameras, i: int, depth: Array, face: NDArray[np.int64]) -> Array:

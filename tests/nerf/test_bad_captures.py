@@ -17,7 +17,9 @@ from registration.nerf.train import held_out, train
 from registration.progress import silent
 from tests.geometry.bodies import capture_of, knob
 
-SMALL = NerfParams(coarse_grid=30, fine_grid=44, fog_steps=40, coarse_steps=70, fine_steps=50, rays=1024)
+SMALL = NerfParams(
+    coarse_grid=30, fine_grid=44, fog_steps=40, rough_steps=30, coarse_steps=50, fine_steps=50, rays=1024
+)
 
 
 def blob(capture: Capture, i: int, inside: bool, radius: int) -> np.ndarray:

@@ -50,7 +50,9 @@ def test_the_fog_thickens_at_the_end() -> None:
 
 
 def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
-    params = NerfParams(coarse_grid=36, fine_grid=56, fog_steps=250, coarse_steps=80, fine_steps=80, rays=1024)
+    params = NerfParams(
+        coarse_grid=36, fine_grid=56, fog_steps=250, rough_steps=30, coarse_steps=60, fine_steps=80, rays=1024
+    )
     capture = capture_of(socket(), 30, 90, (20, 45, 70))
     level, curve = train(capture, params, 0, "cpu", tmp_path / "c.pt", silent)
     cloud = cloud_of(
@@ -65,7 +67,9 @@ def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
 
 
 def test_measured_depth_opens_the_socket_to_its_floor(tmp_path: Path) -> None:
-    params = NerfParams(coarse_grid=36, fine_grid=56, fog_steps=40, coarse_steps=60, fine_steps=60, rays=1024)
+    params = NerfParams(
+        coarse_grid=36, fine_grid=56, fog_steps=40, rough_steps=30, coarse_steps=50, fine_steps=60, rays=1024
+    )
     capture, rng = capture_of(socket(), 30, 90, (20, 45, 70)), np.random.default_rng(1)
     caster = Caster(socket().vertices, socket().faces)
     depth = np.stack([depth_image(caster, capture.cameras, i)[0] for i in range(30)])
@@ -85,7 +89,9 @@ def test_masks_too_large_in_some_views_are_noticed(tmp_path: Path) -> None:
     mask = np.stack(
         [binary_dilation(m, iterations=2) if wrong else m for m, wrong in zip(capture.mask, large, strict=True)]
     )
-    params = NerfParams(coarse_grid=32, fine_grid=48, fog_steps=60, coarse_steps=120, fine_steps=60, rays=1024)
+    params = NerfParams(
+        coarse_grid=32, fine_grid=48, fog_steps=60, rough_steps=60, coarse_steps=80, fine_steps=60, rays=1024
+    )
     level, _ = train(replace(capture, mask=mask), params, 0, "cpu", tmp_path / "c.pt", silent)
     slack = level.slack.detach().numpy()
     assert slack[large].max() < slack[~large].min() and slack[~large].mean() - slack[large].mean() > 0.7

@@ -37,7 +37,7 @@ def test_the_azimuth_frame_turns_with_the_camera_and_stays_upright() -> None:
 
 def test_a_lamp_fixed_to_the_room_is_found_in_spite_of_shadows_and_exposure() -> None:
     cameras, rng = ring(24, 64, 190.0), np.random.default_rng(3)
-    bases = light_bases(cameras, upright(cameras))
+    bases = light_bases(cameras, upright(cameras))[:, :9, :27]
     true = np.zeros(27)
     true[:4] = 0.5, 0.2, 0.15, -0.1
     gains = rng.uniform(0.7, 1.3, 24)
@@ -49,7 +49,8 @@ def test_a_lamp_fixed_to_the_room_is_found_in_spite_of_shadows_and_exposure() ->
         normals.append(n)
         clean.append(value)
         values.append(np.where(shadow, 0.4 * value, value))
-    shared, found = fitted(bases, normals, values)
+    terms = [harmonics(torch.from_numpy(n)).numpy() @ b for n, b in zip(normals, bases, strict=True)]
+    shared, found, _ = fitted(terms, values)
     for i in range(24):
         shade = found[i] * (harmonics(torch.from_numpy(normals[i])).numpy() @ bases[i] @ shared)
         assert np.abs(shade - clean[i]).mean() < 0.01

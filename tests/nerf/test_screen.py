@@ -19,7 +19,9 @@ from registration.progress import silent
 from tests.geometry.bodies import capture_of, knob
 
 WRONG = np.array([3, 11, 20])
-SMALL = NerfParams(coarse_grid=32, fine_grid=48, fog_steps=60, coarse_steps=80, fine_steps=60, rays=1024)
+SMALL = NerfParams(
+    coarse_grid=32, fine_grid=48, fog_steps=60, rough_steps=30, coarse_steps=60, fine_steps=60, rays=1024
+)
 
 
 def misplaced(capture: Capture, views: np.ndarray, degrees: float) -> Capture:

@@ -14,10 +14,10 @@ def painted() -> NerfHalf:
     """The knob, its colour a ramp along x, lit evenly but for a lamp above."""
     mesh = knob()
     ramp = ((mesh.vertices[:, 0] + 40) / 80 * 255).astype(np.uint8)
-    shared = np.zeros(27, np.float32)
+    shared = np.zeros(36, np.float32)
     shared[18], shared[21] = 0.7, 0.3  # the part fixed to the object: even, and along z
     return NerfHalf(
-        np.zeros(3), 1.0, np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2, 3), np.uint8), np.zeros((1, 9), np.float32),
+        np.zeros(3), 1.0, np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2, 3), np.uint8), np.zeros((1, 12), np.float32),
         shared, np.array([0.0, 0, 1]), mesh.vertices, mesh.faces, mesh.vertex_normals(), np.stack([ramp] * 3, 1),
         np.zeros(0, np.int64), np.zeros(0, np.int64), 0.0, 1.0, np.zeros((1, 2)),
     )  # fmt: skip

@@ -1,0 +1,60 @@
+"""Empty places that nothing vouches for: no camera looks into them, and every mask covers them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from registration.data.capture import Capture
+from registration.data.crop import pieces_of
+from registration.geometry.hull import Box, hull_depth
+from registration.geometry.mesh import TriMesh, iso_surface
+from registration.geometry.rays import Caster, depth_image
+from registration.geometry.rigid import Array
+
+LEAST_VIEWS = 2
+"""A place is known to be empty if so many cameras look into it."""
+CLEAR = 0.5
+"""Voxels from the surface that a place counts as empty from."""
+HOLLOW = 0.3
+"""A place is filled if this share of what is around it must be."""
+ENOUGH = 48
+"""Places along the longest side that are looked at."""
+
+
+def looked_into(points: Array, capture: Capture, mesh: TriMesh) -> NDArray[np.bool_]:  # (n, 3) -> (n,)
+    """Which places at least two cameras see, with nothing of the surface in the way."""
+    caster, count = Caster(mesh.vertices, mesh.faces), np.zeros(len(points), int)
+    limit = np.array([capture.cameras.width - 1, capture.cameras.height - 1])
+    for i in range(len(capture)):
+        uv, z = capture.cameras.project(i, points)
+        pixel = np.rint(uv)
+        x, y = np.clip(pixel, 0, limit).astype(int).T
+        count += (
+            (z > 0)
+            & (pixel == np.clip(pixel, 0, limit)).all(1)
+            & (z < depth_image(caster, capture.cameras, i)[0][y, x])
+        )
+    return count >= LEAST_VIEWS
+
+
+def filled(
+    sdf: NDArray[np.float32], box: Box, capture: Capture, distances: NDArray[np.float32], tolerated: int
+) -> NDArray[np.float32]:  # box.shape, voxels
+    """Signed distances without hollows that no camera looks into: a body is solid where nothing is known."""
+    mesh, skip = iso_surface(sdf, box.low, box.step), max(1, round(max(sdf.shape) / ENOUGH))
+    few = sdf[::skip, ::skip, ::skip]
+    empty = np.flatnonzero((few > CLEAR).ravel())
+    points = Box(box.low, skip * box.step, (few.shape[0], few.shape[1], few.shape[2])).points()[empty]
+    covered = hull_depth(capture.cameras, distances, points, tolerated) > box.step
+    hidden = empty[covered][~looked_into(points[covered], capture, mesh)]
+    hollow = np.zeros(few.size, np.float32)
+    hollow[hidden] = 1
+    share = gaussian_filter(hollow.reshape(few.shape), 1.0)
+    index = np.indices(sdf.shape, np.float32) / skip
+    share = map_coordinates(share, index, order=1, mode="nearest")
+    left = np.pad((sdf > 0) & (share <= HOLLOW), 1, constant_values=True)
+    pieces = pieces_of(left, corners=False)
+    open_ = (pieces == pieces[0, 0, 0])[1:-1, 1:-1, 1:-1]
+    return np.where((sdf > 0) & ~open_, -np.abs(sdf) - CLEAR, sdf).astype(np.float32)
