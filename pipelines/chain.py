@@ -18,8 +18,8 @@ DEFAULT = Graph(
     [
         stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
         stage("capture-down", "capture", "registration.data.capture:Capture", {}, external="down"),
-        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=5),
-        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=5),
+        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=6),
+        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=6),
         stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES, version=2),
         stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}),
         stage("verify", "verify", "registration.verify.record:Verdict", {"poses": "poses", "clouds": "clouds", **HALVES}),

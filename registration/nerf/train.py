@@ -15,7 +15,7 @@ from registration.geometry.mesh import iso_surface
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
 from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
-from registration.nerf.level import ADAM, Level, finer, make_level
+from registration.nerf.level import ADAM, Level, as_coarse, finer, make_level
 from registration.nerf.light import first_light
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
@@ -86,7 +86,9 @@ def train(
         train_level(level, rays, params, params.soft_coarse, steps[1], at, file, told)
         box = level.field.box
         at.dropped = odd_views(iso_surface(level.field.dense(), box.low, box.step), capture).tolist()
+        coarse = as_coarse(level)
         level = make_level(*finer(level, params.fine_grid), level.light, level.slack, params, device)
+        level.coarse = coarse
         at.phase, at.step = 2, 0
     if at.dropped:
         rays = rays.without(at.dropped)
