@@ -22,7 +22,7 @@ from registration.nerf.rays import Rays
 from registration.nerf.train import SMOOTH_AT, note
 from registration.progress import Tick
 
-WARM = 0.3
+WARM = 0.1
 """The motion between the captures is learned from this share of the steps on: before, the colours are not yet known."""
 
 
