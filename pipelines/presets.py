@@ -43,7 +43,7 @@ PRESETS = {
         nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, coarse_steps=120, fine_steps=120),
         poses=PosesParams(rotations=8_000, tried=160, refined=40),
         fuse=FuseParams(grid=112, points=20_000),
-        full=FullParams(steps=120, grid=72, points=20_000),
+        full=FullParams(steps=120, grid=96, points=20_000),
     ),
     "standard": Config(),
     "best": Config(

@@ -26,10 +26,7 @@ def run(
         return passed_on(fuse, T, ())
     up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
     seed, file = int(ctx.rng.integers(2**31)), ctx.scratch / "checkpoint.pt"
-    try:
-        model = whole_of(up, down, T, fuse, params, seed, device_of(ctx.device), file, ctx.tick)
-    except ValueError as error:  # a wrong transform may leave no surface at all
-        model = passed_on(fuse, T, (f"no field of both captures could be learned, {error}: the fused halves are kept",))
+    model = whole_of(up, down, T, fuse, params, seed, device_of(ctx.device), file, ctx.tick)
     for note in model.notes:
         ctx.log.log(logging.INFO if model.joint else logging.WARNING, "%s: %s", capture_up.name, note)
     for capture, psnr, iou, old in zip(

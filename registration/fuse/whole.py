@@ -35,6 +35,13 @@ LEAST_VIEWS, LEAST_COSINE = 2, 0.15
 """Points of the cloud are seen by so many views at least, and so steeply."""
 
 Pair = tuple[Capture, Capture]
+Held = tuple[NDArray[np.int64], NDArray[np.int64]]
+LOST = "no surface is left where both captures are brought together: the fused halves are kept"
+
+
+def has_surface(sdf: NDArray[np.float32]) -> bool:
+    """Whether there is an inside and an outside."""
+    return bool((sdf < 0).any() and (sdf > 0).any())
 
 
 def passed_on(fused: Fused, T: Rigid, notes: tuple[str, ...]) -> Model:
@@ -49,9 +56,13 @@ def whole_of(
     """Train on both captures and compare with what was there before."""
     captures = up.capture, down.capture.moved(T)
     start = start_of(up, down, T, fused, captures, params)
+    if not has_surface(start.sdf):
+        return passed_on(fused, T, (LOST,))
     out = [np.union1d(h.nerf.held_out, h.nerf.odd) for h in (up, down)]
     left_out = [*out[0].tolist(), *(out[1] + len(captures[0])).tolist()]
     whole = train_full(captures, start, left_out, params, seed, device, file, tick)
+    if not has_surface(whole.level.field.dense()):
+        return passed_on(fused, T, (LOST,))
     T_refined = whole.drift.rigid() @ T
     after = up.capture, down.capture.moved(T_refined)
     held = up.nerf.held_out, down.nerf.held_out
@@ -60,9 +71,19 @@ def whole_of(
     if np.mean(after_iou) < np.mean(before_iou) - params.tolerated:
         told = "the field of both captures explains the masks worse than the fused halves do, which are kept"
         return replace(passed_on(fused, T, (told,)), mask_iou=after_iou, fused_iou=before_iou)
-    first = 0, len(captures[0])
-    psnr = [half_of(c, whole.half(f, len(c)), [], h).psnr for c, f, h in zip(after, first, held, strict=True)]
-    return Model(model, T_refined, True, (psnr[0], psnr[1]), after_iou, before_iou, notes_of(whole, T, T_refined, down))
+    return Model(
+        model, T_refined, True, psnr_of(whole, after, held), after_iou, before_iou, notes_of(whole, T, T_refined, down)
+    )
+
+
+def psnr_of(whole: Whole, captures: Pair, held: Held) -> tuple[float, float]:
+    """How well the field explains the images of each capture that took no part in the training, dB."""
+    first, out = 0, []
+    for capture, h in zip(captures, held, strict=True):
+        trained = np.setdiff1d(np.arange(len(capture)), h)
+        out.append(half_of(capture, whole.half(first + trained), [], h).psnr)
+        first += len(capture)
+    return out[0], out[1]
 
 
 def notes_of(whole: Whole, T: Rigid, refined: Rigid, down: HalfModel) -> tuple[str, ...]:
@@ -79,7 +100,9 @@ def start_of(up: HalfModel, down: HalfModel, T: Rigid, fused: Fused, captures: P
     low, high = fused.vertices.min(0), fused.vertices.max(0)
     rim = RIM * float((high - low).max())
     box = Box.around(low - rim, high + rim, params.grid)
-    sdf = sealed(box, (joint_field(up, down, T, box) / box.step).astype(np.float32), captures)
+    sdf = (joint_field(up, down, T, box) / box.step).astype(np.float32)
+    if has_surface(sdf):
+        sdf = sealed(box, sdf, captures)
     tints = np.concatenate(even_tint(up.cloud, down.cloud, T))
     tree = KDTree(np.concatenate([up.cloud.points, T.apply(down.cloud.points)]))
     near = np.abs(sdf) < TINTED_VOXELS
@@ -89,7 +112,7 @@ def start_of(up: HalfModel, down: HalfModel, T: Rigid, fused: Fused, captures: P
     return Start(box, sdf, tint)
 
 
-def agreement(mesh: TriMesh, captures: Pair, held: tuple[NDArray[np.int64], NDArray[np.int64]]) -> tuple[float, float]:
+def agreement(mesh: TriMesh, captures: Pair, held: Held) -> tuple[float, float]:
     """Mean overlap of silhouettes and masks of each capture, over views that took no part in the training."""
     up, down = (
         float(overlaps(mesh, c.only(h if len(h) else np.arange(0, len(c), JUDGED_EVERY))).mean())

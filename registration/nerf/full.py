@@ -22,7 +22,7 @@ from registration.nerf.rays import Rays
 from registration.nerf.train import SMOOTH_AT, note
 from registration.progress import Tick
 
-WARM = 0.1
+WARM = 0.3
 """The motion between the captures is learned from this share of the steps on: before, the colours are not yet known."""
 
 
@@ -63,9 +63,9 @@ class Whole:
                 self.drift.twist.copy_(body["drift"])
             self.optimiser.load_state_dict(body["drift_optimiser"])
 
-    def half(self, first: int, views: int) -> Level:
-        """The level with the light of one capture alone."""
-        return replace(self.level, light=own_light(self.level.light, first, views))
+    def half(self, views: NDArray[np.int64]) -> Level:
+        """The level with the light of some views of one capture alone."""
+        return replace(self.level, light=own_light(self.level.light, views))
 
 
 def train_full(

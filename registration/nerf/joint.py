@@ -40,11 +40,16 @@ def joint_light(captures: Sequence[Capture], box: Box, sdf: NDArray[np.float32])
     return Light(torch.cat(bases), shared, gain, rest)
 
 
-def own_light(light: Light, first: int, views: int) -> Light:
-    """The light of one capture alone, out of a joint one."""
-    here = slice(first, first + views)
+def own_light(light: Light, views: NDArray[np.int64]) -> Light:
+    """The light of some views of one capture, without the terms of the other's."""
+    here = torch.from_numpy(views).to(light.bases.device)
     terms = (light.bases[here] != 0).any(0).any(0)
     return Light(light.bases[here][..., terms], light.shared[terms], light.gain[here], light.rest[here])
+
+
+def turned(vectors: torch.Tensor, R: torch.Tensor) -> torch.Tensor:  # (n, 3), (3, 3) -> (n, 3)
+    """R v, without a matrix product: those may differ in the last bit from call to call."""
+    return (vectors[:, None] * R).sum(2)
 
 
 @dataclass
@@ -68,10 +73,22 @@ class Drift:
 
     def motion(self) -> tuple[torch.Tensor, torch.Tensor]:  # (3, 3), (3,)
         """Turn about the middle, and shift in mm."""
-        x, y, z = (self.twist[:3] * self.unit / self.radius).unbind(0)
-        o = torch.zeros_like(x)
-        skew = torch.stack([torch.stack([o, -z, y]), torch.stack([z, o, -x]), torch.stack([-y, x, o])])
-        return torch.linalg.matrix_exp(skew), self.twist[3:] * self.unit
+        x, y, z = (0.5 * self.twist[:3] * self.unit / self.radius).unbind(
+            0
+        )  # a quaternion 1, x, y, z but for its length
+        n = 1 + x * x + y * y + z * z
+        turn = [
+            y * y + z * z,
+            z - x * y,
+            -y - x * z,
+            -z - x * y,
+            x * x + z * z,
+            x - y * z,
+            y - x * z,
+            -x - y * z,
+            x * x + y * y,
+        ]
+        return torch.eye(3, device=n.device) - 2 / n * torch.stack(turn).reshape(3, 3), self.twist[3:] * self.unit
 
     def rigid(self) -> Rigid:
         """The motion, of points."""
@@ -85,11 +102,11 @@ class Drift:
         """The rays as the motion says they run; gradients reach it."""
         R, t = self.motion()
         there = (rays.view >= self.first)[:, None]
-        origins = (rays.origins - self.middle) @ R.T + self.middle + t
+        origins = turned(rays.origins - self.middle, R) + self.middle + t
         return replace(
             rays,
             origins=torch.where(there, origins, rays.origins),
-            directions=torch.where(there, rays.directions @ R.T, rays.directions),
+            directions=torch.where(there, turned(rays.directions, R), rays.directions),
         )
 
 

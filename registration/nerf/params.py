@@ -70,7 +70,7 @@ class FullParams:
 
     steps: int = 250
     """With none the model that was fused of both halves is taken as it is."""
-    grid: int = 96
+    grid: int = 128
     """Voxels along the longest side."""
     rays: int = 2048
     """Rays per step, of both captures together."""

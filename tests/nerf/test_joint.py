@@ -69,7 +69,7 @@ def test_lights_keep_apart(pair: tuple[Capture, Capture]) -> None:
     assert torch.equal(changed.each()[:10], before[:10])
     assert ((changed.each()[10:] - before[10:]).abs().amax(1) > 0.1).all()
     for first, views in ((0, 10), (10, 7)):
-        own = own_light(light, first, views)
+        own = own_light(light, np.arange(first, first + views))
         assert own.bases.shape == (views, 9, 27)
         assert torch.allclose(own.each(), before[first : first + views], atol=1e-6)
 
