@@ -48,7 +48,7 @@ def own_light(light: Light, views: NDArray[np.int64]) -> Light:
 
 
 def turned(vectors: torch.Tensor, R: torch.Tensor) -> torch.Tensor:  # (n, 3), (3, 3) -> (n, 3)
-    """R v, without a matrix product: those may differ in the last bit from call to call."""
+    """R v of many vectors."""
     return (vectors[:, None] * R).sum(2)
 
 

@@ -51,11 +51,26 @@ def test_a_bore_that_cameras_look_into_stays_open() -> None:
     assert np.array_equal(sealed(box, sdf, captures) > 0, sdf > 0)
 
 
+def knob_distance(points: np.ndarray) -> np.ndarray:
+    """The formula that ``knob`` is the surface of."""
+    x, y, z = points.T
+    box = np.maximum(np.maximum(abs(x) - 25, abs(y) - 18), abs(z) - 14)
+    bump = np.sqrt((x - 22) ** 2 + (y - 6) ** 2 + (z - 10) ** 2) - 12
+    bite = np.sqrt((x + 22) ** 2 + (y - 14) ** 2 + (z + 4) ** 2) - 11
+    return np.maximum(np.minimum(box, bump), -bite)
+
+
 def halves() -> tuple[HalfModel, HalfModel]:
     models, rng = [], np.random.default_rng(0)
-    for mesh in (knob(), knob().moved(T_TRUE.inverse())):
+    box = Box.around(np.full(3, -52.0), np.full(3, 52.0), 105)
+    for T in (Rigid.identity(), T_TRUE):
+        mesh = knob().moved(T.inverse())
         capture = capture_of(mesh)
-        half = replace(exact_half(mesh, capture), held_out=np.array([7, 22]), odd=np.array([3]))
+        sdf = (knob_distance(T.apply(box.points())) / box.step).reshape(box.shape).astype(np.float32)
+        half = replace(
+            exact_half(mesh, capture), low=box.low, step=box.step, sdf=sdf,
+            colour=np.full((*box.shape, 3), 128, np.uint8), held_out=np.array([7, 22]), odd=np.array([3]),
+        )  # fmt: skip
         models.append(HalfModel(capture, half, cloud_of(half, capture, CloudParams(8000, 2, 0.0), rng)))
     return models[0], models[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,9 @@ def test_joined_rays_are_the_rays_there_were(pair: tuple[Capture, Capture]) -> N
     assert np.abs(T.apply(there[1]) - both.origins[n:].numpy()).max() < 1e-6 * 300
 
 
+@cache
 def start_at() -> Start:
-    """The true body on a small grid, grey."""
+    """The true body on a small grid, grey; made once, since what is inside is found by rays that are drawn by chance."""
     box, solid = Box.around(np.full(3, -42.0), np.full(3, 42.0), SMALL.grid), solid_of(knob())
     sdf = (solid.at(box.points()) / box.step).reshape(box.shape).astype(np.float32)
     return Start(box, sdf, np.full((*box.shape, 3), 0.5, np.float32))
