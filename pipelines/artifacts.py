@@ -67,7 +67,8 @@ def _decode(kind: Any, body: Any, arrays: dict[str, np.ndarray]) -> Any:
         return Rigid.from_matrix(body["rigid"])
     if dataclasses.is_dataclass(kind) and isinstance(body, dict):
         hints = typing.get_type_hints(kind)
-        return kind(**{f.name: _decode(hints[f.name], body[f.name], arrays) for f in dataclasses.fields(kind)})  # type: ignore[operator]
+        known = [f.name for f in dataclasses.fields(kind) if f.name in body]  # one that came later has a default
+        return kind(**{name: _decode(hints[name], body[name], arrays) for name in known})  # type: ignore[operator]
     if isinstance(body, list):
         inner = (typing.get_args(kind) or (Any,))[0]
         items = [_decode(inner, v, arrays) for v in body]

@@ -26,13 +26,17 @@ DEFAULT = Graph(
         stage("icp", "icp", "registration.verify.record:Registration", {"verify": "verify", "clouds": "clouds", **HALVES}),
         stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
         stage(
+            "nerf-full", "full", "registration.fuse.record:Model",
+            {"icp": "icp", "fuse": "fuse", "clouds": "clouds", **HALVES},
+        ),
+        stage(
             "labels", "labels", "registration.fuse.record:Labels",
-            {"icp": "icp", "fuse": "fuse", "capture_up": "capture-up", "capture_down": "capture-down"},
+            {"model": "nerf-full", "capture_up": "capture-up", "capture_down": "capture-down"}, version=2,
         ),
         stage(
             "report", "report", "pipelines.report.record:Report",
-            {"verify": "verify", "icp": "icp", "fuse": "fuse", "labels": "labels", "clouds": "clouds", **HALVES},
-            version=3,
+            {"verify": "verify", "icp": "icp", "model": "nerf-full", "labels": "labels", "clouds": "clouds", **HALVES},
+            version=4,
         ),
     ]
 )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from registration.data.params import CaptureParams
 from registration.errors import UserError
 from registration.fuse.params import FuseParams, LabelsParams, ReportParams
-from registration.nerf.params import CloudParams, NerfParams
+from registration.nerf.params import CloudParams, FullParams, NerfParams
 from registration.sources.params import PosesParams
 from registration.verify.params import IcpParams, VerifyParams
 
@@ -31,6 +31,7 @@ class Config:
     verify: VerifyParams = field(default_factory=VerifyParams)
     icp: IcpParams = field(default_factory=IcpParams)
     fuse: FuseParams = field(default_factory=FuseParams)
+    full: FullParams = field(default_factory=FullParams)
     labels: LabelsParams = field(default_factory=LabelsParams)
     report: ReportParams = field(default_factory=ReportParams)
     seed: int = 0
@@ -42,6 +43,7 @@ PRESETS = {
         nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, rough_steps=60, coarse_steps=80, fine_steps=120),
         poses=PosesParams(rotations=8_000, tried=160, refined=40),
         fuse=FuseParams(grid=112, points=20_000),
+        full=FullParams(steps=120, grid=96, points=20_000),
     ),
     "standard": Config(),
     "best": Config(
@@ -52,6 +54,7 @@ PRESETS = {
         poses=PosesParams(rotations=30_000, apart_deg=6.0, tried=480, refined=120, keep=40),
         verify=VerifyParams(points=10_000),
         fuse=FuseParams(grid=256, points=80_000),
+        full=FullParams(steps=600, grid=160, rays=4_096, points=80_000),
     ),
 }
 SECTIONS = {f.name: f.type for f in dataclasses.fields(Config) if f.name != "seed"}

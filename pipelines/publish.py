@@ -11,7 +11,7 @@ from uuid import uuid4
 from pipelines.execute import Run
 from pipelines.store import versions, write_whole
 
-NEEDED = ("icp", "fuse", "labels", "report")
+NEEDED = ("icp", "nerf-full", "labels", "report")
 
 
 def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
@@ -20,10 +20,10 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     old = read_result(out)
     if old is not None and old.get("keys") == keys and all(p.exists() for p in published(out, objid)):
         return old
-    icp, fused, labels, report = (run.record(name) for name in NEEDED)
+    icp, model, labels, report = (run.record(name) for name in NEEDED)
     out.mkdir(parents=True, exist_ok=True)
     (out / "result.json").unlink(missing_ok=True)  # the other files are about to change: no result until they all have
-    write_models(out, fused, objid)
+    write_models(out, model.fused, objid)
     for name, body in labels.files.items():
         write_whole(out / "labels" / name, json.dumps(body, indent=1))
     for name, text in (
@@ -34,7 +34,7 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         write_whole(out / "report" / name, text)
     result = {
         "format": 1,
-        "T_up_from_down": icp.T_up_from_down.as_matrix().tolist(),
+        "T_up_from_down": model.T_up_from_down.as_matrix().tolist(),
         "scale": 1.0,
         "confidence": round(icp.confidence, 4),
         "accepted": bool(icp.accepted),
@@ -42,8 +42,14 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         "source": icp.source,
         "candidates": icp.candidates,
         "chamfer_mm": icp.chamfer_mm,
-        "diameter_mm": fused.diameter_mm,
+        "diameter_mm": model.fused.diameter_mm,
         "reasons": list(icp.reasons),
+        "model": {
+            "joint": bool(model.joint),
+            "psnr_db": list(model.psnr),
+            "mask_iou": list(model.mask_iou),
+            "notes": list(model.notes),
+        },
         "stages": {name: run.seconds[name] for name in run.graph.order if name in run.seconds},
         "versions": versions(),
         "keys": keys,

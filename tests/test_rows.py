@@ -16,6 +16,7 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
     ["registration.viz"],
     ["pipelines.artifacts", "pipelines.graph", "pipelines.keys", "pipelines.presets"],
     ["pipelines.store", "pipelines.chain"],
+    ["pipelines.halves"],
     ["pipelines.report"],
     ["pipelines.stages"],
     ["pipelines.execute"],

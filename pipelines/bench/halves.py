@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from pipelines import artifacts
 from pipelines.bench.score import mesh_of, surface, truths
+from pipelines.halves import kept
 from pipelines.store import Store
 from registration.data.capture import Capture
 from registration.fuse.merge import fuse
@@ -21,6 +24,7 @@ from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import views_of
 from registration.nerf.record import Cloud, Clouds, NerfHalf
+from registration.progress import silent
 from registration.sources.base import HalfModel
 
 NEAR = 0.015
@@ -53,17 +57,36 @@ def judge(cloud: Cloud, capture: Capture, mesh: TriMesh, d: float) -> dict[str, 
     }  # fmt: skip
 
 
-def kept(store: Store, name: str, stage: str, kind: type) -> tuple[Any, float] | None:
-    """The newest artifact of a stage and the seconds it took; None if there is none."""
-    place = store.place(name, stage)
-    manifest = place.newest()
-    if manifest is None:
-        return None
-    return artifacts.load(kind, place.of(manifest["key"])), float(manifest["seconds"])
+def two_sided(vertices: Array, faces: NDArray, truth: Path, d: float) -> float:
+    """Mean Chamfer distance of a mesh to the true surface and back, between 20,000 points on each."""
+    points = TriMesh(vertices, faces).sample(20_000, np.random.default_rng(0))[0]
+    there, back = chamfer_parts(points, surface(truth.with_suffix(".ply")))
+    return float(there.mean() + back.mean()) / 2 / d
 
 
-def score_object(store: Store, name: str, truth: Path, whole: bool) -> list[dict[str, Any]]:
-    """A row for each half; with ``whole`` also how well both, fused by the true transform, meet the true surface."""
+def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool) -> dict[str, Any]:
+    """How well both halves, brought together by the true transform, meet the true surface: fused, and trained jointly."""
+    fused = fuse(models[0], models[1], T, FuseParams(), np.random.default_rng(0))
+    mesh = mesh_of(truth.with_suffix(".ply"))
+    again = mesh.sample(20_000, np.random.default_rng(1))[0]
+    out: dict[str, Any] = {
+        "fused": two_sided(fused.vertices, fused.faces, truth, d),
+        "least": float(np.mean([p.mean() for p in chamfer_parts(again, surface(truth.with_suffix(".ply")))])) / d,
+    }
+    if full:
+        from registration.fuse.whole import whole_of
+        from registration.nerf.params import FullParams
+
+        with TemporaryDirectory() as folder:
+            start, file = time.monotonic(), Path(folder) / "checkpoint.pt"
+            model = whole_of(models[0], models[1], T, fused, FullParams(), 0, "cpu", file, silent)
+            out |= {"joint_seconds": time.monotonic() - start, "kept": model.joint}
+        out["joint"] = two_sided(model.fused.vertices, model.fused.faces, truth, d)
+    return out
+
+
+def score_object(store: Store, name: str, truth: Path, whole: bool, full: bool) -> list[dict[str, Any]]:
+    """A row for each half; with ``whole`` also how well both, brought together by the true transform, meet the surface."""
     facts = json.loads(truth.read_text())
     d, T = float(facts["diameter"]), Rigid.from_matrix(facts["T_up_from_down"])
     mesh = mesh_of(truth.with_suffix(".ply"))
@@ -77,26 +100,22 @@ def score_object(store: Store, name: str, truth: Path, whole: bool) -> list[dict
             continue
         cloud: Cloud = getattr(clouds[0], half)
         row |= judge(cloud, capture[0], true, d)
-        row |= {"psnr": nerf[0].psnr, "iou": nerf[0].mask_iou, "seconds": nerf[1]}
+        row |= {"psnr": nerf[0].psnr, "iou": nerf[0].mask_iou, "seconds": float(nerf[1]["seconds"])}
         models.append(HalfModel(capture[0], nerf[0], cloud))
     if whole and len(models) == 2:
-        fused = fuse(models[0], models[1], T, FuseParams(), np.random.default_rng(0))
-        points = TriMesh(fused.vertices, fused.faces).sample(20_000, np.random.default_rng(0))[0]
-        there, back = chamfer_parts(points, surface(truth.with_suffix(".ply")))
-        rows[0]["fused"] = float(there.mean() + back.mean()) / 2 / d
+        rows[0] |= wholes(models, T, truth, d, full)
     return rows
 
 
-def score_halves(runs: Path, truth: Path, store: Path | None, whole: bool) -> list[dict[str, Any]]:
+def score_halves(runs: Path, truth: Path, store: Path | None, whole: bool, full: bool = False) -> list[dict[str, Any]]:
     """Two rows per object that has a truth."""
     root = Store(store or runs.resolve().parent / ".store")
     name = runs.resolve().name
-    return [row for file in truths(truth) for row in score_object(root, f"{name}/{file.stem}", file, whole)]
+    return [row for file in truths(truth) for row in score_object(root, f"{name}/{file.stem}", file, whole, full)]
 
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Of every column, over the rows that have it."""
-    names = [
-        n for n in ("mean", "p95", "within", "cover", "psnr", "iou", "seconds", "fused") if any(n in r for r in rows)
-    ]
+    known = "mean", "p95", "within", "cover", "psnr", "iou", "seconds", "least", "fused", "joint", "joint_seconds"
+    names = [n for n in known if any(n in r for r in rows)]
     return {n: float(np.median([r[n] for r in rows if n in r])) for n in names}

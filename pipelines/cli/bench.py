@@ -48,17 +48,23 @@ def score(runs: Path, truth: Path, as_json: bool) -> int:
 @click.argument("truth", type=click.Path(path_type=Path))
 @click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
 @click.option("--against", type=click.Choice(["truth"]), help="Also fuse both halves by the true transform.")
+@click.option(
+    "--full", is_flag=True, help="With --against truth: train the field of both captures too, a minute an object."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def halves(runs: Path, truth: Path, store: Path | None, against: str | None, as_json: bool) -> int:
+def halves(runs: Path, truth: Path, store: Path | None, against: str | None, full: bool, as_json: bool) -> int:
     """Judge both halves' clouds of RUNS by the true surface, after `regpipe run` (--until clouds is enough).
 
     Distances are shares of the object's diameter. mean, p95: of the cloud to the surface; within: the share of the cloud
     nearer than 0.015; cover: the share of the surface seen by three views that is nearer than that to the cloud; psnr in dB
-    and iou as the run found them without the truth; fused: mean two-sided Chamfer distance of both by the true transform.
+    and iou as the run found them without the truth; fused, joint: mean two-sided Chamfer distance of both by the true transform,
+    fused and as one field; least: what two samples of the true surface itself have, the least that can be reached.
     """
     from pipelines.bench.halves import medians, score_halves
 
-    rows = score_halves(runs, truth, store, against == "truth")
+    if full and against is None:
+        raise UserError("the field of both captures needs the transform", "--full", "add --against truth")
+    rows = score_halves(runs, truth, store, against == "truth", full)
     if not any("mean" in row for row in rows):
         raise UserError("no clouds", runs, "regpipe run --dataset D --all --until clouds makes them")
     if as_json:

@@ -31,15 +31,31 @@ KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "nerfstu
 @click.option(
     "--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True
 )
-@click.option("--half", type=click.Choice(["up", "down"]), help="Which capture, for nerfstudio.")
+@click.option(
+    "--half", type=click.Choice(["up", "down"]), help="Which capture, for nerfstudio; cloud: of this half alone."
+)
+@click.option(
+    "--level", type=click.Choice(["fine", "coarse"]), help="cloud of a half: of which level.  [default: fine]"
+)
+@click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts are.  [default: OUT/.store]")
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="File or folder to write.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export(
-    what: str, dataset: str, objid: int, out: Path, bop_root: Path, half: str | None, to: Path, force: bool
+    what: str,
+    dataset: str,
+    objid: int,
+    out: Path,
+    bop_root: Path,
+    half: str | None,
+    level: str | None,
+    store: Path | None,
+    to: Path,
+    force: bool,
 ) -> int:
     """Write a result, or a capture, for other tools.
 
-    ply and glb: the model, in millimetres, and in metres with y up. cloud; splat: the cloud as flat Gaussian splats.
+    ply and glb: the model, in millimetres, and in metres with y up. cloud (with --half up: of that half alone, in its
+    own frame, and with --level coarse as the coarse level left it); splat: the cloud as flat Gaussian splats.
     chamfer: its table, csv or json by the name of the file. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
     (--half) as images, masks and transforms.json in metres; it needs no run.
     """
@@ -48,7 +64,9 @@ def export(
     folder = out / dataset / f"obj_{objid:06d}"
     if what == "nerfstudio" and half is None:
         raise UserError("which capture?", "regpipe export nerfstudio", "add --half up or --half down")
-    if what != "nerfstudio" and read_result(folder) is None:
+    if level and (what != "cloud" or half is None):
+        raise UserError("levels are those of a half's cloud", f"--level {level}", "regpipe export cloud --half up")
+    if what != "nerfstudio" and not (what == "cloud" and half) and read_result(folder) is None:
         raise UserError(
             "no finished result",
             folder,
@@ -63,6 +81,8 @@ def export(
     shutil.rmtree(beside, ignore_errors=True)
     if what == "nerfstudio":
         capture_to(beside, bop_root, dataset, objid, cast(str, half))
+    elif what == "cloud" and half:
+        cloud_to(beside, store or out / ".store", f"{dataset}/obj_{objid:06d}", half, level == "coarse")
     else:
         result_to(what, folder, objid, beside, to.suffix)
     if to.is_dir():
@@ -81,6 +101,15 @@ def capture_to(place: Path, root: Path, dataset: str, objid: int, half: str) -> 
     whole = CaptureParams(max_size=8192, max_views=100_000)  # neither shrunk nor thinned
     up, down = find_pair(root, dataset, objid)
     write_nerfstudio(read(up if half == "up" else down, whole), place)
+
+
+def cloud_to(place: Path, root: Path, name: str, half: str, coarse: bool) -> None:
+    """The newest cloud of one half in its own frame, of the field's fine level or of its coarse one."""
+    from pipelines.halves import cloud_of_half
+    from registration.geometry.ply import write_ply
+
+    cloud = cloud_of_half(root, name, half, coarse)
+    write_ply(place, cloud.points, cloud.normals, cloud.colours)
 
 
 def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> None:

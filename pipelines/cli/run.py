@@ -155,7 +155,7 @@ def stage(
     """Run one stage NAME; its inputs come from the cache, or are made if they are missing.
 
     \b
-    Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse labels report
+    Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse nerf-full labels report
     """
     from pipelines.chain import DEFAULT
 

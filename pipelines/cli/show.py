@@ -16,7 +16,8 @@ def picture_of(run: Any, stage: str, out: Path) -> Path:
     record = run.record(stage)
     if stage.startswith("capture"):
         image = p.sheet([record.rgb[i] for i in range(0, len(record), max(1, len(record) // 12))][:12], 4)
-    elif stage.startswith("nerf"):
+    elif stage.startswith("nerf") or stage == "fuse":
+        record = record.fused if stage == "nerf-full" else record
         image = p.sheet(
             [
                 p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360)
@@ -31,14 +32,6 @@ def picture_of(run: Any, stage: str, out: Path) -> Path:
         clouds, T = run.record("clouds"), record.T_up_from_down
         down = (T.apply(clouds.down.points), T.turn(clouds.down.normals), p.DOWN)
         image = p.scattered([(clouds.up.points, clouds.up.normals, p.UP), down], 35, 20, 640)
-    elif stage == "fuse":
-        image = p.sheet(
-            [
-                p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360)
-                for a, e in ((30, 25), (150, 25), (30, -35))
-            ],
-            3,
-        )
     else:
         raise UserError(
             f"stage {stage} has no picture of its own",

@@ -13,7 +13,7 @@ from pipelines.report.record import Report
 from registration.data.capture import Capture
 from registration.fuse.merge import as_mesh
 from registration.fuse.params import ReportParams
-from registration.fuse.record import Fused
+from registration.fuse.record import Model
 from registration.geometry.distance import chamfer_parts
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
@@ -74,23 +74,38 @@ def contact_sheet(
     return sheet([outlined(capture, int(i), caster, T_capture_from_model, colour) for i in chosen], 4)
 
 
-def before_and_after(clouds: Clouds, icp: Registration) -> Picture:
+def before_and_after(clouds: Clouds, T: Rigid) -> Picture:
     """Both halves as they came, and as they belong."""
     up = (clouds.up.points, clouds.up.normals, UP)
-    T = icp.T_up_from_down
     came = (clouds.down.points + (clouds.up.points.mean(0) - clouds.down.points.mean(0)), clouds.down.normals, DOWN)
     belongs = (T.apply(clouds.down.points), T.turn(clouds.down.normals), DOWN)
     return sheet(trimmed([scattered([up, came], 35, 20, 470), scattered([up, belongs], 35, 20, 470)]), 2)
 
 
+def told_of(model: Model) -> str:
+    """Where the model comes from, and how well it explains the images."""
+    what = "One field of both captures" if model.joint else "Fused of both halves"
+    lines = [*model.notes]
+    for name, values, form in (
+        ("PSNR of held-out images, dB", model.psnr, ".1f"),
+        ("the trained field's silhouettes agree with the masks by", model.mask_iou, ".3f"),
+        ("those of the fused halves by", model.fused_iou, ".3f"),
+    ):
+        if values:
+            lines.append(
+                f"{name}: " + ", ".join(f"{v:{form}} ({h})" for v, h in zip(values, ("up", "down"), strict=True))
+            )
+    return f"<p>{what}.</p><ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
+
+
 def make_report(
-    params: ReportParams, verdict: Verdict, icp: Registration, fused: Fused, clouds: Clouds,
+    params: ReportParams, verdict: Verdict, icp: Registration, model: Model, clouds: Clouds,
     nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture],
 ) -> Report:  # fmt: skip
     """The page and the Chamfer table."""
-    T, name = icp.T_up_from_down, captures[0].name.removesuffix("_up")
+    T, name = model.T_up_from_down, captures[0].name.removesuffix("_up")
     table = chamfer_table(clouds, T, icp.diameter_mm)
-    mesh = as_mesh(fused)
+    mesh = as_mesh(model.fused)
     caster = Caster(mesh.vertices, mesh.faces)
     word = "Accepted" if icp.accepted else "Not accepted"
     turn = T.angle_deg()
@@ -114,8 +129,9 @@ def make_report(
         f"<h1>{html.escape(name)}</h1><div class='verdict {'yes' if icp.accepted else 'no'}'><b>{word}</b>, confidence {icp.confidence:.2f}. "
         f"The object was turned by {turn:.0f} degrees between the captures; where both halves saw it they lie {icp.chamfer_mm:.2f} mm apart "
         f"({100 * icp.chamfer_mm / icp.diameter_mm:.2f} % of its {icp.diameter_mm:.0f} mm).<ul>" + "".join(f"<li>{html.escape(r)}</li>" for r in icp.reasons) + "</ul></div>",
-        figure(sheet(trimmed([shaded(mesh, None, a, e, 310) for a, e in ((30, 30), (150, 30), (30, -30))]), 3), "The fused model from three sides"),
-        figure(before_and_after(clouds, icp), "Both halves as they were captured (left) and registered (right); up is blue, down is orange"),
+        figure(sheet(trimmed([shaded(mesh, None, a, e, 310) for a, e in ((30, 30), (150, 30), (30, -30))]), 3), "The model from three sides"),
+        told_of(model),
+        figure(before_and_after(clouds, T), "Both halves as they were captured (left) and registered (right); up is blue, down is orange"),
         "<h2>The model's outline in the images</h2>",
         figure(contact_sheet(captures[0], caster, Rigid.identity(), UP, params.pictures), "Capture up"),
         figure(contact_sheet(captures[1], caster, T.inverse(), DOWN, params.pictures), "Capture down"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.geometry.camera import Cameras
-from registration.geometry.rigid import Array
+from registration.geometry.rigid import Array, Rigid
 
 Half = Literal["up", "down"]
 
@@ -53,3 +53,8 @@ class Capture:
             t=self.t[views], K_full=self.K_full[views], depth=pick(self.depth), inside=pick(self.inside),
             files=tuple(self.files[i] for i in views) if self.files else (),
         )  # fmt: skip
+
+    def moved(self, T_frame_from_capture: Rigid) -> Capture:
+        """The same capture with its poses given in another frame."""
+        cameras = self.cameras.moved(T_frame_from_capture.inverse())
+        return replace(self, R=cameras.R, t=cameras.t)

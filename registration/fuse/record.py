@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from registration.geometry.rigid import Array
+from registration.geometry.rigid import Array, Rigid
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,25 @@ class Fused:
     diameter_mm: float
     seen: float
     """Share of the surface that either capture saw."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The final model and the transform that belongs to it."""
+
+    fused: Fused
+    T_up_from_down: Rigid
+    """As the joint training left it; where that was not kept, as the registration found it."""
+    joint: bool
+    """Whether the model is the field of both captures; else it was fused of the halves."""
+    psnr: tuple[float, ...]
+    """Of the held-out views of up and of down, dB; none if there was no training, or it was not kept."""
+    mask_iou: tuple[float, ...]
+    """Of the same views, silhouettes of the trained field against the masks; none if there was no training."""
+    fused_iou: tuple[float, ...]
+    """The same of the model that was fused of the halves."""
+    notes: tuple[str, ...]
+    """What is to be told of it, in words."""
 
 
 @dataclass(frozen=True)

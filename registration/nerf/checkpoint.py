@@ -14,6 +14,7 @@ from registration.nerf.fog import Fog
 from registration.nerf.level import LIFTS, Level, assemble
 from registration.nerf.light import Light
 from registration.nerf.params import NerfParams
+from registration.nerf.record import Coarse
 
 
 @dataclass
@@ -64,10 +65,13 @@ def restore_fog(fog: Fog, optimiser: torch.optim.Optimizer, body: dict) -> None:
 
 def level_body(level: Level) -> dict[str, object]:
     """All of a level."""
+    c = level.coarse
+    coarse = None if c is None else (c.low.tolist(), c.step, torch.from_numpy(c.sdf))
     box, tables = level.field.box, {name: t.detach() for name, t in level.tables().items()}
     return {
         "tables": tables, "optimiser": level.optimiser.state_dict(), "low": box.low.tolist(), "voxel": box.step,
         "shape": list(box.shape), "rows": level.field.rows, "voxels": level.field.voxels, "bases": level.light.bases,
+        "coarse": coarse,
     }  # fmt: skip
 
 
@@ -79,4 +83,7 @@ def restore_level(body: dict, params: NerfParams) -> Level:
     field_ = Field(box, body["rows"], body["voxels"], t["own"], t["colour"])
     level = assemble(field_, [t[f"lift{n}"] for n in range(len(LIFTS))], light, t["slack"], params)
     level.optimiser.load_state_dict(body["optimiser"])
+    if body["coarse"] is not None:
+        low, step, sdf = body["coarse"]
+        level.coarse = Coarse(np.array(low), step, sdf.cpu().numpy())
     return level

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from registration.data.capture import Capture
-from registration.geometry.mesh import TriMesh, diameter
+from registration.geometry.mesh import TriMesh, diameter, iso_surface
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
 from registration.nerf.light import shade
 from registration.nerf.params import CloudParams
-from registration.nerf.record import Cloud, Clouds, NerfHalf
+from registration.nerf.record import Cloud, Clouds, Coarse, NerfHalf
 from registration.nerf.views import unshadowed
 
 ENOUGH_VIEWS = 6
@@ -96,6 +97,17 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
     confidence = np.minimum(views / ENOUGH_VIEWS, 1) * agreed * sharpness(half, points)
     kept = (views >= params.min_views) & (confidence >= params.min_confidence)
     return Cloud(points[kept], normals[kept], colours[kept], views[kept], confidence[kept].astype(np.float32))
+
+
+def coarse_half(half: NerfHalf, coarse: Coarse) -> NerfHalf:
+    """The half with the surface of its coarse level, in the colours of its fine one."""
+    mesh = iso_surface(coarse.sdf, coarse.low, coarse.step)
+    at = ((mesh.vertices - half.low) / half.step).T
+    tint = np.stack([map_coordinates(half.colour[..., k], at, order=1, mode="nearest") for k in range(3)], 1)
+    return replace(
+        half, low=coarse.low, step=coarse.step, sdf=coarse.sdf, vertices=mesh.vertices, faces=mesh.faces,
+        normals=mesh.vertex_normals(), vertex_colours=tint.astype(np.uint8),
+    )  # fmt: skip
 
 
 def clouds_of(

@@ -14,7 +14,6 @@ from registration.nerf.field import colour_at, dense_colour
 from registration.nerf.hollow import filled
 from registration.nerf.level import Level
 from registration.nerf.light import GAINS, upright
-from registration.nerf.rays import mask_distances
 from registration.nerf.record import NerfHalf
 from registration.nerf.screen import odd_views
 from registration.nerf.views import light_at, render_views
@@ -29,7 +28,7 @@ def half_of(capture: Capture, level: Level, curve: list[list[float]], held: NDAr
     """The field as arrays, its mesh, and how well both explain views; ``held`` are those that were not trained on."""
     trained = np.setdiff1d(np.arange(len(capture)), held)
     box, seen_by = level.field.box, capture.only(trained)
-    sdf = filled(level.field.dense(), box, seen_by, mask_distances(seen_by), TOLERATED_VIEWS)
+    sdf = filled(level.field.dense(), box, [seen_by], TOLERATED_VIEWS)
     mesh = iso_surface(sdf, box.low, box.step)
     colour = (dense_colour(level.field).clip(0, 1) * 255).astype(np.uint8)
     half = NerfHalf(
@@ -37,6 +36,7 @@ def half_of(capture: Capture, level: Level, curve: list[list[float]], held: NDAr
         shared_light=level.light.shared.detach().cpu().numpy(), axis=upright(seen_by.cameras),
         vertices=mesh.vertices, faces=mesh.faces, normals=mesh.vertex_normals(),
         vertex_colours=(colour_at(level.field, mesh.vertices).clip(0, 1) * 255).astype(np.uint8), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve),
+        coarse=level.coarse,
     )  # fmt: skip
     light = light_at(half, capture.cameras)
     light[trained] = level.light.each().detach().cpu().numpy()

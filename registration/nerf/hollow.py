@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -9,9 +11,10 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from registration.data.capture import Capture
 from registration.data.crop import pieces_of
 from registration.geometry.hull import Box, hull_depth
-from registration.geometry.mesh import TriMesh, iso_surface
+from registration.geometry.mesh import iso_surface
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
+from registration.nerf.rays import mask_distances
 
 LEAST_VIEWS = 2
 """A place is known to be empty if so many cameras look into it."""
@@ -23,9 +26,9 @@ ENOUGH = 48
 """Places along the longest side that are looked at."""
 
 
-def looked_into(points: Array, capture: Capture, mesh: TriMesh) -> NDArray[np.bool_]:  # (n, 3) -> (n,)
-    """Which places at least two cameras see, with nothing of the surface in the way."""
-    caster, count = Caster(mesh.vertices, mesh.faces), np.zeros(len(points), int)
+def looking_into(points: Array, capture: Capture, caster: Caster) -> NDArray[np.int64]:  # (n, 3) -> (n,)
+    """How many cameras see each place, with nothing of the surface in the way."""
+    count = np.zeros(len(points), np.int64)
     limit = np.array([capture.cameras.width - 1, capture.cameras.height - 1])
     for i in range(len(capture)):
         uv, z = capture.cameras.project(i, points)
@@ -36,19 +39,24 @@ def looked_into(points: Array, capture: Capture, mesh: TriMesh) -> NDArray[np.bo
             & (pixel == np.clip(pixel, 0, limit)).all(1)
             & (z < depth_image(caster, capture.cameras, i)[0][y, x])
         )
-    return count >= LEAST_VIEWS
+    return count
 
 
 def filled(
-    sdf: NDArray[np.float32], box: Box, capture: Capture, distances: NDArray[np.float32], tolerated: int
+    sdf: NDArray[np.float32], box: Box, captures: Sequence[Capture], tolerated: int
 ) -> NDArray[np.float32]:  # box.shape, voxels
-    """Signed distances without hollows that no camera looks into: a body is solid where nothing is known."""
+    """Signed distances without hollows that no camera looks into: a body is solid where nothing is known.
+
+    The captures share the frame of the box.
+    """
     mesh, skip = iso_surface(sdf, box.low, box.step), max(1, round(max(sdf.shape) / ENOUGH))
     few = sdf[::skip, ::skip, ::skip]
-    empty = np.flatnonzero((few > CLEAR).ravel())
-    points = Box(box.low, skip * box.step, (few.shape[0], few.shape[1], few.shape[2])).points()[empty]
-    covered = hull_depth(capture.cameras, distances, points, tolerated) > box.step
-    hidden = empty[covered][~looked_into(points[covered], capture, mesh)]
+    hidden = np.flatnonzero((few > CLEAR).ravel())
+    points = Box(box.low, skip * box.step, (few.shape[0], few.shape[1], few.shape[2])).points()
+    for capture in captures:
+        hidden = hidden[hull_depth(capture.cameras, mask_distances(capture), points[hidden], tolerated) > box.step]
+    caster = Caster(mesh.vertices, mesh.faces)
+    hidden = hidden[sum(looking_into(points[hidden], capture, caster) for capture in captures) < LEAST_VIEWS]
     hollow = np.zeros(few.size, np.float32)
     hollow[hidden] = 1
     share = gaussian_filter(hollow.reshape(few.shape), 1.0)

@@ -13,6 +13,7 @@ from registration.geometry.hull import Box
 from registration.nerf.field import Field, dense_colour, make_field
 from registration.nerf.light import Light
 from registration.nerf.params import NerfParams
+from registration.nerf.record import Coarse
 from registration.nerf.render import Marks
 
 LIFTS = (2, 4, 8)
@@ -35,6 +36,8 @@ class Level:
     neighbours: torch.Tensor  # (v, 6)
     optimiser: torch.optim.Optimizer
     rates: list[float]
+    coarse: Coarse | None = None
+    """What the level before it ended with."""
 
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned, in the optimiser's order."""
@@ -90,6 +93,11 @@ def make_level(
     lifts = [torch.zeros(1, 1, *(max(2, -(-n // k) + 1) for n in box.shape), device=device) for k in LIFTS]
     own = Light(*(t.detach().clone().to(device) for t in (light.bases, light.shared, light.gain, light.rest)))
     return assemble(field, lifts, own, slack.detach().clone().to(device), params)
+
+
+def as_coarse(level: Level, sdf: NDArray[np.float32]) -> Coarse:
+    """The level's surface, its distances as given, to be kept."""
+    return Coarse(level.field.box.low, level.field.box.step, sdf)
 
 
 def finer(level: Level, sdf: NDArray[np.float32], voxels: int) -> tuple[Box, NDArray[np.float32], NDArray[np.float32]]:

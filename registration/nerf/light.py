@@ -85,8 +85,8 @@ class Light:
     def each(self) -> torch.Tensor:  # (views, 12)
         """Every view's own light. The lamp stays as it was found: shadows that are still wrong would dim it."""
         no_lamp = torch.zeros(len(self.rest), 3, device=self.rest.device)
-        shared = torch.cat([self.shared[: 3 * TERMS], self.shared[3 * TERMS :].detach()])
-        return self.gain[:, None] * (self.bases @ shared) + torch.cat([self.rest, no_lamp], 1)
+        even, lamp = self.bases[:, :TERMS] @ self.shared, self.bases[:, TERMS:] @ self.shared.detach()
+        return self.gain[:, None] * torch.cat([even, lamp], 1) + torch.cat([self.rest, no_lamp], 1)
 
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned."""

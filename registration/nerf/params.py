@@ -64,3 +64,28 @@ class CloudParams:
     """A point that can be trusted less is dropped."""
     min_cosine: float = 0.15
     """A view counts only where it looks at the surface at least this steeply."""
+
+
+@dataclass(frozen=True)
+class FullParams:
+    """How one field is trained on both captures, once the transform between them is known."""
+
+    steps: int = 250
+    """With none the model that was fused of both halves is taken as it is."""
+    grid: int = 128
+    """Voxels along the longest side."""
+    rays: int = 2048
+    """Rays per step, of both captures together."""
+    refine_pose: bool = True
+    """Learn the transform between the captures on, together with the field."""
+    pose_rate: float = 0.01
+    """Learning rate of the transform, in voxels that the object's rim moves by."""
+    points: int = 40_000
+    """Points drawn on the model before those that no view sees are dropped."""
+    tolerated: float = 0.005
+    """If the silhouettes agree with the masks by so much less than those of the fused model, that one is kept."""
+
+    @property
+    def field(self) -> NerfParams:
+        """The settings that the field shares with those of the halves."""
+        return NerfParams(fine_grid=self.grid, rays=self.rays)

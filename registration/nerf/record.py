@@ -12,6 +12,16 @@ from registration.geometry.rigid import Array
 
 
 @dataclass(frozen=True, eq=False)
+class Coarse:
+    """The surface as the coarse level left it."""
+
+    low: Array  # (3,) mm, corner of the grid
+    step: float
+    """Voxel size in mm."""
+    sdf: NDArray[np.float32]  # (x, y, z) voxels, negative inside
+
+
+@dataclass(frozen=True, eq=False)
 class NerfHalf:
     """One half as a field of signed distance and colour, its light, and its surface as a mesh."""
 
@@ -34,6 +44,8 @@ class NerfHalf:
     mask_iou: float
     """Mean over the same views of the mesh's silhouette against the mask."""
     curve: Array  # (k, 2) step, mean colour error since the last entry
+    coarse: Coarse | None = None
+    """None where the field was not trained by levels."""
 
     @property
     def box(self) -> Box:

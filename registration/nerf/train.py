@@ -18,7 +18,7 @@ from registration.nerf.field import colour_at
 from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
 from registration.nerf.hollow import filled
 from registration.nerf.lamp import LIFT, better_light, first_light
-from registration.nerf.level import ADAM, Level, finer, make_level
+from registration.nerf.level import ADAM, Level, as_coarse, finer, make_level
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import Rays, mask_distances, rays_of
@@ -81,7 +81,7 @@ def train(
         fog = make_fog(box, hull, len(capture), device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN))
-        start = filled(start, box, capture, distances, params.tolerated_views)
+        start = filled(start, box, [capture], params.tolerated_views)
         slack = torch.zeros(len(capture), device=device)
         level = make_level(box, start, None, first_light(capture, box, start), slack, params, device)
         at.phase, at.step = 1, 0
@@ -94,23 +94,22 @@ def train(
         count, soft, next_grid = plan[at.phase - 1]
         train_level(level, rays.without(at.dropped), params, soft, count, at, file, told)
         if next_grid:
-            level, odd = moved_on(level, capture, distances, params, next_grid)
+            level, odd = moved_on(level, capture, params, next_grid)
             at.dropped = odd if next_grid == params.fine_grid else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
 
 
-def moved_on(
-    level: Level, capture: Capture, distances: NDArray[np.float32], params: NerfParams, voxels: int
-) -> tuple[Level, list[int]]:
+def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, list[int]]:
     """The same field on another grid, its hollows filled, under a light that is found anew; and the views that do not fit it."""
     box = level.field.box
-    sdf = filled(level.field.dense(), box, capture, distances, params.tolerated_views)
+    sdf = filled(level.field.dense(), box, [capture], params.tolerated_views)
     mesh = iso_surface(sdf, box.low, box.step)
     grey = float(np.median(colour_at(level.field, mesh.vertices)))
     light = better_light(capture, mesh, grey, LIFT * box.step)
     device = str(level.slack.device)
     moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, device)
+    moved.coarse = as_coarse(level, sdf)
     return moved, odd_views(mesh, capture).tolist()
 
 

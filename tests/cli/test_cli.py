@@ -58,7 +58,13 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
             "no finished result",
         ),
         (["export", "nerfstudio", "--dataset", "x", "--objid", "1", "--to", "{tmp}/n"], "--half up"),
+        (["export", "cloud", "--dataset", "x", "--objid", "1", "--level", "coarse", "--to", "{tmp}/c"], "--half up"),
+        (
+            ["export", "cloud", "--dataset", "x", "--objid", "1", "--half", "up", "--out", "{tmp}", "--to", "{tmp}/c"],
+            "--until clouds",
+        ),
         (["bench", "score", "{tmp}", "{tmp}"], "no truth"),
+        (["bench", "halves", "{tmp}", "{tmp}", "--full"], "--against truth"),
         (["bench", "halves", "{tmp}", "{tmp}"], "no truth"),
         (["data", "download", "nope", "--bop-root", "{tmp}"], "there are"),
         (["data", "synth", "a/b", "--bop-root", "{tmp}"], "one word"),

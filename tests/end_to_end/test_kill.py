@@ -20,6 +20,7 @@ DEATHS = [f"{stage}:write" for stage in DEFAULT.order] + [
     "nerf-up:middle",
     "nerf-down:middle",
     "poses:middle",
+    "nerf-full:middle",
     "fuse:start",
     "publish:",
 ]
@@ -76,4 +77,4 @@ def test_one_icp_parameter_runs_icp_and_what_follows(data: Path, tmp_path: Path)
     assert again.ran == []
     changed = tiny_run(data, tmp_path, Quiet(), ("icp.reach_fine=0.011",))
     changed.go()
-    assert changed.ran == ["icp", "fuse", "labels", "report"]
+    assert changed.ran == ["icp", "fuse", "nerf-full", "labels", "report"]

@@ -13,7 +13,7 @@ from registration.data.capture import Capture
 from registration.errors import UserError
 from registration.geometry.distance import chamfer_parts
 from registration.geometry.hull import Box
-from registration.nerf.cloud import clouds_of
+from registration.nerf.cloud import cloud_of, clouds_of, coarse_half
 from registration.nerf.device import device_of
 from registration.nerf.extract import half_of
 from registration.nerf.field import make_field
@@ -86,6 +86,9 @@ def test_a_small_body_is_learned(capture: Capture, tmp_path: Path) -> None:
     clouds = clouds_of((half, half), (capture, capture), CloudParams(points=3000), np.random.default_rng(0))
     true = knob().sample(20_000, np.random.default_rng(1))[0]
     off = chamfer_parts(clouds.up.points, true)[0]
+    assert half.coarse is not None and half.coarse.sdf.shape != half.sdf.shape and half.coarse.step > 1.3 * half.step
+    coarse = cloud_of(coarse_half(half, half.coarse), capture, CloudParams(points=3000), np.random.default_rng(0))
+    assert len(coarse) > 1500 and chamfer_parts(coarse.points, true)[0].mean() < 0.03 * clouds.diameter_mm
     assert len(clouds.up) > 1500 and off.mean() < 0.02 * clouds.diameter_mm and (clouds.up.views >= 2).all()
 
 
@@ -108,6 +111,8 @@ def test_a_killed_training_goes_on_to_the_same_end(capture: Capture, tmp_path: P
     steps: list[int] = []
     again, _ = train(capture, SMALL, 3, "cpu", tmp_path / "cut.pt", lambda done, total: steps.append(done))
     assert steps[0] > 140
+    assert again.coarse is not None and whole.coarse is not None
+    assert np.array_equal(again.coarse.sdf, whole.coarse.sdf) and again.coarse.step == whole.coarse.step
     assert torch.equal(again.field.sdf, whole.field.sdf) and torch.equal(again.light.each(), whole.light.each())
 
 

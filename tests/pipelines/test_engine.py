@@ -170,7 +170,9 @@ def test_a_graph_refuses_nonsense() -> None:
     for stages, words in (([a, b], "wait for each other"), ([a], "no stage makes"), ([b, b], "two stages")):
         with pytest.raises(ValueError, match=words):
             Graph(stages)
-    assert DEFAULT.order[-1] == "report" and DEFAULT.downstream("icp") == {"icp", "fuse", "labels", "report"}
+    assert DEFAULT.order[-1] == "report" and DEFAULT.downstream("icp") == {
+        "icp", "fuse", "nerf-full", "labels", "report",
+    }  # fmt: skip
     for stage in DEFAULT.stages.values():
         assert callable(stage.function()) and isinstance(stage.record_type(), type)
 

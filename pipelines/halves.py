@@ -1,0 +1,48 @@
+"""Clouds of single halves out of the store, without a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines import artifacts
+from pipelines.store import Place, Store
+from registration.data.capture import Capture
+from registration.errors import UserError
+from registration.nerf.params import CloudParams
+from registration.nerf.record import Cloud, Clouds, NerfHalf
+
+
+def kept(store: Store, name: str, stage: str, kind: type) -> tuple[Any, dict[str, Any]] | None:
+    """The newest artifact of a stage and its manifest; None if there is none."""
+    place = store.place(name, stage)
+    manifest = place.newest()
+    if manifest is None:
+        return None
+    return artifacts.load(kind, place.of(manifest["key"])), manifest
+
+
+def cloud_of_half(root: Path, name: str, half: str, coarse: bool) -> Cloud:
+    """The newest cloud of one half in its own frame, of the fine level or of the coarse one."""
+    store = Store(root)
+    clouds = kept(store, name, "clouds", Clouds)
+    if clouds is None:
+        raise UserError("no clouds", root / name, "regpipe run --until clouds makes them; --store names the place")
+    if not coarse:
+        return getattr(clouds[0], half)
+    from registration.nerf.cloud import cloud_of, coarse_half
+
+    def of_the_same_run(stage: str, kind: type) -> Any:
+        place: Place = store.place(name, f"{stage}-{half}")
+        key = clouds[1]["inputs"][f"{stage}_{half}"]
+        return artifacts.load(kind, place.of(key)) if place.manifest(key) else None
+
+    nerf, capture = of_the_same_run("nerf", NerfHalf), of_the_same_run("capture", Capture)
+    if nerf is None or capture is None or nerf.coarse is None:
+        raise UserError(
+            "no coarse level was kept", f"{name}, {half}", "regpipe run --until clouds --force makes it anew"
+        )
+    params = CloudParams(**clouds[1]["params"])
+    return cloud_of(coarse_half(nerf, nerf.coarse), capture, params, np.random.default_rng(0))

@@ -1,0 +1,143 @@
+"""The final model: one field trained on both captures, or what was fused of the halves if that explains the masks better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from registration.data.capture import Capture
+from registration.fuse.merge import as_mesh, even_tint, joint_field, tint_of
+from registration.fuse.record import Fused, Model
+from registration.geometry.hull import Box
+from registration.geometry.mesh import TriMesh, diameter, iso_surface
+from registration.geometry.rays import Caster
+from registration.geometry.rigid import Array, Rigid
+from registration.nerf.cloud import views_of
+from registration.nerf.extract import JUDGED_EVERY, half_of
+from registration.nerf.field import Field, colour_at
+from registration.nerf.full import Start, Whole, train_full
+from registration.nerf.hollow import filled
+from registration.nerf.lamp import GREY
+from registration.nerf.params import FullParams
+from registration.nerf.screen import overlaps
+from registration.progress import Tick
+from registration.sources.base import HalfModel
+
+RIM, TINTED_VOXELS = 0.05, 8.0
+"""Room around the model, as a share of its size; colours are guessed this near to the surface."""
+LEAST_VIEWS, LEAST_COSINE = 2, 0.15
+"""Points of the cloud are seen by so many views at least, and so steeply."""
+
+Pair = tuple[Capture, Capture]
+Held = tuple[NDArray[np.int64], NDArray[np.int64]]
+LOST = "no surface is left where both captures are brought together: the fused halves are kept"
+
+
+def has_surface(sdf: NDArray[np.float32]) -> bool:
+    """Whether there is an inside and an outside."""
+    return bool((sdf < 0).any() and (sdf > 0).any())
+
+
+def passed_on(fused: Fused, T: Rigid, notes: tuple[str, ...]) -> Model:
+    """The fused model as it is."""
+    return Model(fused, T, joint=False, psnr=(), mask_iou=(), fused_iou=(), notes=notes)
+
+
+def whole_of(
+    up: HalfModel, down: HalfModel, T: Rigid, fused: Fused, params: FullParams, seed: int, device: str, file: Path,
+    tick: Tick,
+) -> Model:  # fmt: skip
+    """Train on both captures and compare with what was there before."""
+    captures = up.capture, down.capture.moved(T)
+    start = start_of(up, down, T, fused, captures, params)
+    if not has_surface(start.sdf):
+        return passed_on(fused, T, (LOST,))
+    out = [np.union1d(h.nerf.held_out, h.nerf.odd) for h in (up, down)]
+    left_out = [*out[0].tolist(), *(out[1] + len(captures[0])).tolist()]
+    whole = train_full(captures, start, left_out, params, seed, device, file, tick)
+    if not has_surface(whole.level.field.dense()):
+        return passed_on(fused, T, (LOST,))
+    T_refined = whole.drift.rigid() @ T
+    after = up.capture, down.capture.moved(T_refined)
+    held = up.nerf.held_out, down.nerf.held_out
+    model = read_off(whole, after, params, np.random.default_rng(seed))
+    before_iou, after_iou = agreement(as_mesh(fused), captures, held), agreement(as_mesh(model), after, held)
+    if np.mean(after_iou) < np.mean(before_iou) - params.tolerated:
+        told = "the field of both captures explains the masks worse than the fused halves do, which are kept"
+        return replace(passed_on(fused, T, (told,)), mask_iou=after_iou, fused_iou=before_iou)
+    return Model(
+        model, T_refined, True, psnr_of(whole, after, held), after_iou, before_iou, notes_of(whole, T, T_refined, down)
+    )
+
+
+def psnr_of(whole: Whole, captures: Pair, held: Held) -> tuple[float, float]:
+    """How well the field explains the images of each capture that took no part in the training, dB."""
+    first, out = 0, []
+    for capture, h in zip(captures, held, strict=True):
+        trained = np.setdiff1d(np.arange(len(capture)), h)
+        out.append(half_of(capture, whole.half(first + trained), [], h).psnr)
+        first += len(capture)
+    return out[0], out[1]
+
+
+def notes_of(whole: Whole, T: Rigid, refined: Rigid, down: HalfModel) -> tuple[str, ...]:
+    """What is to be told of a training that went well."""
+    if not whole.params.refine_pose:
+        return ()
+    middle = down.cloud.points.mean(0)
+    shift = float(np.linalg.norm(refined.apply(middle) - T.apply(middle)))
+    return (f"the joint training moved the transform by {T.angle_deg(refined):.2f} degrees and {shift:.2f} mm",)
+
+
+def start_of(up: HalfModel, down: HalfModel, T: Rigid, fused: Fused, captures: Pair, params: FullParams) -> Start:
+    """Both fields on one grid, without hollows that nobody looked into; colours of the clouds."""
+    low, high = fused.vertices.min(0), fused.vertices.max(0)
+    rim = RIM * float((high - low).max())
+    box = Box.around(low - rim, high + rim, params.grid)
+    sdf = (joint_field(up, down, T, box) / box.step).astype(np.float32)
+    if has_surface(sdf):
+        sdf = filled(sdf, box, captures, params.field.tolerated_views)
+    tints = np.concatenate(even_tint(up.cloud, down.cloud, T))
+    tree = KDTree(np.concatenate([up.cloud.points, T.apply(down.cloud.points)]))
+    near = np.abs(sdf) < TINTED_VOXELS
+    seen = tint_of(box.points()[near.ravel()], tree, tints) / 255
+    tint = np.full((*box.shape, 3), GREY, np.float32)  # the light is guessed for grey: so bright must the colours be
+    tint[near] = (seen * GREY / max(float(np.median(seen.mean(1))), 0.01)).clip(0, 1)
+    return Start(box, sdf, tint)
+
+
+def agreement(mesh: TriMesh, captures: Pair, held: Held) -> tuple[float, float]:
+    """Mean overlap of silhouettes and masks of each capture, over views that took no part in the training."""
+    up, down = (
+        float(overlaps(mesh, c.only(h if len(h) else np.arange(0, len(c), JUDGED_EVERY))).mean())
+        for c, h in zip(captures, held, strict=True)
+    )
+    return up, down
+
+
+def colours_at(field: Field, points: Array) -> NDArray[np.uint8]:  # (n, 3)
+    """The field's albedo at places."""
+    return (colour_at(field, points).clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def read_off(whole: Whole, captures: Sequence[Capture], params: FullParams, rng: np.random.Generator) -> Fused:
+    """Mesh, and the points of it that the captures saw."""
+    field = whole.level.field
+    box = field.box
+    mesh = iso_surface(filled(field.dense(), box, captures, params.field.tolerated_views), box.low, box.step)
+    normals = mesh.vertex_normals()
+    points, face, weights = mesh.sample(params.points, rng)
+    point_normals = np.einsum("nk,nkd->nd", weights, normals[mesh.faces[face]])
+    point_normals /= np.maximum(np.linalg.norm(point_normals, axis=1, keepdims=True), 1e-12)
+    caster = Caster(mesh.vertices, mesh.faces)
+    views = sum(views_of(points, point_normals, c, caster, 0.5 * box.step, LEAST_COSINE) for c in captures)
+    seen = np.asarray(views) >= LEAST_VIEWS
+    return Fused(
+        mesh.vertices, mesh.faces, normals, colours_at(field, mesh.vertices), points[seen], point_normals[seen],
+        colours_at(field, points[seen]), diameter(mesh.vertices), float(seen.mean()),
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""Training of the whole object: one field on the rays of both captures, from the surface that was fused of both halves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from registration.data.capture import Capture
+from registration.geometry.hull import Box
+from registration.geometry.mesh import iso_surface
+from registration.nerf import checkpoint
+from registration.nerf.checkpoint import Progress
+from registration.nerf.joint import Drift, drawn_of, joint_light, joint_rays, own_light
+from registration.nerf.lamp import LIFT
+from registration.nerf.level import ADAM, Level, make_level
+from registration.nerf.loss import loss_of
+from registration.nerf.params import FullParams
+from registration.nerf.rays import Rays
+from registration.nerf.train import SMOOTH_AT, note
+from registration.progress import Tick
+
+WARM = 0.3
+"""The motion between the captures is learned from this share of the steps on: before, the colours are not yet known."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the training begins: the surface and the colours of the fused halves, in the upper capture's frame."""
+
+    box: Box
+    sdf: NDArray[np.float32]  # box.shape, voxels
+    tint: NDArray[np.float32]  # (*box.shape, 3) 0..1
+
+
+@dataclass
+class Whole:
+    """A training of both captures: the field, and how the second capture moved against the first."""
+
+    level: Level
+    drift: Drift
+    optimiser: torch.optim.Optimizer
+    """Of the drift."""
+    rays: Rays
+    params: FullParams
+    at: Progress
+    file: Path
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        own = {"drift": self.drift.twist.detach(), "drift_optimiser": self.optimiser.state_dict()}
+        checkpoint.write(self.file, self.at, checkpoint.level_body(self.level) | own)
+
+    def restore(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        found = checkpoint.read(self.file, str(self.rays.edge.device))
+        if found is not None:
+            self.at, body = found
+            self.level = checkpoint.restore_level(body, self.params.field)
+            with torch.no_grad():
+                self.drift.twist.copy_(body["drift"])
+            self.optimiser.load_state_dict(body["drift_optimiser"])
+
+    def half(self, views: NDArray[np.int64]) -> Level:
+        """The level with the light of some views of one capture alone."""
+        return replace(self.level, light=own_light(self.level.light, views))
+
+
+def train_full(
+    captures: Sequence[Capture], start: Start, left_out: list[int], params: FullParams, seed: int, device: str,
+    file: Path, tick: Tick,
+) -> Whole:  # fmt: skip
+    """A field on all views but those left out; the captures share the start's frame, but for what the drift finds."""
+    views = sum(map(len, captures))
+    mesh = iso_surface(start.sdf, start.box.low, start.box.step)
+    light, slack = joint_light(captures, mesh, LIFT * start.box.step), torch.zeros(views, device=device)
+    level = make_level(start.box, start.sdf, start.tint, light, slack, params.field, device)
+    drift = Drift.none(start.box, len(captures[0]), device)
+    optimiser = torch.optim.Adam([drift.twist], params.pose_rate, betas=ADAM)
+    at = Progress(2, 0, torch.Generator(device="cpu").manual_seed(seed))
+    whole = Whole(level, drift, optimiser, joint_rays(captures, device).without(left_out), params, at, file)
+    whole.restore()
+    learn(whole, tick)
+    return whole
+
+
+def learn(whole: Whole, tick: Tick) -> None:
+    """As the fine level of a half is trained; the drift is learned along."""
+    params, field, at, level = whole.params, whole.params.field, whole.at, whole.level
+    errors: list[float] = []
+    device, start = whole.rays.edge.device, at.step
+    for step in range(start, params.steps):
+        share = step / params.steps
+        soft = field.soft_fine * field.sharpening**share
+        if step == start or step % field.checkpoint_every == 0:
+            level.settle()
+            level.mark(soft)
+            if step > start:
+                note(at, errors)
+                at.step = step
+                whole.save()
+        drawn = torch.randint(len(whole.rays.edge), (params.rays,), generator=at.dice).to(device)
+        jitter = torch.rand(params.rays, generator=at.dice).to(device)
+        smooth_at = torch.randint(1, len(level.own), (SMOOTH_AT,), generator=at.dice).to(device)
+        level.slow(share)
+        level.settle()
+        errors.append(step_of(whole, drawn, jitter, smooth_at, soft, share))
+        tick(step + 1, params.steps)
+    note(at, errors)
+    with torch.no_grad():
+        level.settle()
+
+
+def step_of(
+    whole: Whole, drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, share: float
+) -> float:
+    """One step of all tables, and of the drift once the colours are known; the mean colour error."""
+    params, moving = whole.params, whole.params.refine_pose and share >= WARM
+    rays = drawn_of(whole.rays, drawn)
+    if moving:
+        rays = whole.drift.moved(rays)
+    every = torch.arange(len(drawn), device=drawn.device)
+    loss, error = loss_of(whole.level, rays, every, jitter, smooth_at, soft, params.field)
+    for optimiser in (whole.level.optimiser, whole.optimiser):
+        optimiser.zero_grad()
+    loss.backward()
+    whole.level.optimiser.step()
+    if moving:
+        whole.optimiser.param_groups[0]["lr"] = params.pose_rate * min(1.0, 2 * (1 - share))
+        whole.optimiser.step()
+    return error
