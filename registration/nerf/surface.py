@@ -77,8 +77,12 @@ def level_around(
     params: NerfParams,
     device: str,
 ) -> Level:
-    """A level whose surface runs through points (n, 3) mm with outward normals, with the light and colours of the capture."""
-    sdf = distances(*kept_points(points, normals, box, hull), box, hull)
+    """A level whose surface runs through points (n, 3) mm with outward normals."""
+    return level_of(distances(*kept_points(points, normals, box, hull), box, hull), capture, box, params, device)
+
+
+def level_of(sdf: NDArray[np.float32], capture: Capture, box: Box, params: NerfParams, device: str) -> Level:
+    """A level with these distances in voxels, and the light and the colours that explain the images best on them."""
     mesh, light = iso_surface(sdf, box.low, box.step), first_light(capture, box, sdf)
     colour = np.full((*box.shape, 3), GREY, np.float32)
     band = np.abs(sdf) <= KEPT_BAND

@@ -156,7 +156,7 @@ def test_without_an_environment_the_cure_is_told(tmp_path: Path, monkeypatch: py
     with pytest.raises(UserError, match="REGPIPE_NERFSTUDIO is not set"):
         environment()
     monkeypatch.setenv("REGPIPE_NERFSTUDIO", str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="no nerfstudio here: .*nowhere"):
+    with pytest.raises(UserError, match=r"no nerfstudio here: .*nowhere"):
         environment()
 
 
