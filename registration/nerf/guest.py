@@ -100,6 +100,7 @@ if __name__ == "__main__":
         kept = declare_operators()
         forgo_perceptual_metric()
         give_up_on_emptiness()
+        at("torch").manual_seed(0)  # ns-export has no seed of its own; ns-train sets the one it is told
     except ImportError:
         pass  # nerfstudio says better than we what it lacks
     sys.argv = sys.argv[2:]
