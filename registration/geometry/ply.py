@@ -59,6 +59,34 @@ def read_ply(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.in
     return points.astype(float), normals.astype(float), colours, faces
 
 
+NUMBERS = {
+    "float": "<f4",
+    "float32": "<f4",
+    "double": "<f8",
+    "float64": "<f8",
+    "uchar": "u1",
+    "uint8": "u1",
+    "int": "<i4",
+}
+
+
+def read_points(file: Path) -> tuple[Array, Array]:
+    """Points and normals, each (n, 3), of another program's binary cloud, in the numbers it is written in."""
+    head, _, body = file.read_bytes().partition(b"end_header\n")
+    words = [line.split() for line in head.decode("ascii", "replace").splitlines()]
+    if words[:2] != [["ply"], ["format", "binary_little_endian", "1.0"]]:
+        raise ValueError("not a binary PLY file")
+    counts = [int(w[2]) for w in words if w[:2] == ["element", "vertex"]]
+    layout = np.dtype([(w[2], NUMBERS[w[1]]) for w in words if w[:1] == ["property"] and w[1] in NUMBERS])
+    if not counts or not {*ARRAYS[0], *ARRAYS[1]} <= set(layout.names or ()):
+        raise ValueError("a cloud without points or without normals")
+    if len(body) < counts[0] * layout.itemsize:
+        raise ValueError("the file is cut off")
+    rows = np.frombuffer(body, layout, counts[0])
+    points, normals = (np.stack([rows[name] for name in names], 1).astype(float) for names in ARRAYS[:2])
+    return points, normals
+
+
 def write_glb(file: Path, points: Array, normals: Array, colours: NDArray[np.uint8], faces: NDArray) -> None:
     """A mesh as binary glTF: metres, y up."""
     import trimesh

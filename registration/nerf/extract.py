@@ -35,7 +35,7 @@ def half_of(capture: Capture, level: Level, curve: list[list[float]], held: NDAr
         low=box.low, step=box.step, sdf=sdf, colour=colour, light=np.zeros((len(capture), 12), np.float32),
         shared_light=level.light.shared.detach().cpu().numpy(), axis=upright(seen_by.cameras),
         vertices=mesh.vertices, faces=mesh.faces, normals=mesh.vertex_normals(),
-        vertex_colours=(colour_at(level.field, mesh.vertices).clip(0, 1) * 255).astype(np.uint8), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve),
+        vertex_colours=(colour_at(level.field, mesh.vertices).clip(0, 1) * 255).astype(np.uint8), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve, float).reshape(-1, 2),
         coarse=level.coarse,
     )  # fmt: skip
     light = light_at(half, capture.cameras)

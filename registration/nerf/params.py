@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,14 @@ class NerfParams:
     """How firmly the colour is held to that of the neighbours."""
     checkpoint_every: int = 25
     """Steps between two looks at where the surface is; a checkpoint is written at each."""
+    backend: Literal["own", "nerfstudio"] = "own"
+    """Who learns the shape: this package, or nerfstudio in the environment that REGPIPE_NERFSTUDIO names."""
+    nerfstudio_steps: int = 3000
+    """Steps of nerfstudio's training; the steps above are the own field's."""
+    nerfstudio_rays: int = 2048
+    """Rays per step of nerfstudio's training."""
+    nerfstudio_points: int = 100_000
+    """Points that nerfstudio exports; the surface is laid through them."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,11 @@ class NerfHalf:
     """Median over the held-out views, in the box of the mask, dB; over some training views if none is held out."""
     mask_iou: float
     """Mean over the same views of the mesh's silhouette against the mask."""
-    curve: Array  # (k, 2) step, mean colour error since the last entry
+    curve: Array  # (k, 2) step, mean colour error since the last entry; none if another back-end trained
     coarse: Coarse | None = None
     """None where the field was not trained by levels."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """Another back-end's name and versions; empty for the own."""
 
     @property
     def box(self) -> Box:
