@@ -251,7 +251,7 @@ def test_the_stage_makes_a_half_like_any_other(
     context = Context(np.random.default_rng(0), "cpu", tmp_path, silent, logging.getLogger("test"))
     half = nerf.run(context, PARAMS, capture)
     assert half.notes["backend"] == "nerfstudio" and half.curve.shape == (0, 2) and list(half.held_out) == [7, 22]
-    assert half.mask_iou > 0.12 and half.psnr > 16 and len(half.odd) == 0 and half.light.shape == (24, 9)
+    assert half.mask_iou > 0.9 and half.psnr > 16 and len(half.odd) == 0 and half.light.shape == (24, 12)
     clouds = clouds_of((half, half), (capture, capture), CloudParams(points=3000), np.random.default_rng(0))
     off = chamfer_parts(clouds.up.points, knob().sample(50_000, np.random.default_rng(1))[0])[0]
     assert len(clouds.up) > 1500 and off.mean() < 0.01 * clouds.diameter_mm
