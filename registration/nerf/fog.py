@@ -14,6 +14,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 from torch.nn.functional import binary_cross_entropy, embedding_bag, max_pool3d, softplus
 
 from registration.data.crop import pieces_of
+from registration.geometry.camera import Cameras
 from registration.geometry.hull import Box
 from registration.nerf.field import corner_rows
 from registration.nerf.params import NerfParams
@@ -27,6 +28,8 @@ CLEARED = 0.02
 THICKEN, THICKEN_FROM = 10.0, 0.6
 """The fog becomes so many times denser from this share of the steps on."""
 PRUNED_AT = (0.5, 0.7, 0.84)
+LEAST_SHARE, CLEAR = 0.25, 1.0
+"""This share of the cameras must look into a cavity, through fog of less than this thickness."""
 EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 0.25, 2.0, 3, 8
 """Density of a cavity; how deep in the hull one begins; how far it reaches back out; the smallest, in voxels."""
 
@@ -130,12 +133,33 @@ def prune(fog: Fog, scale: float) -> None:
     fog.live = fog.live & (max_pool3d(dense[None, None], 3, 1, 1).reshape(-1) > CLEARED)
 
 
-def opened(hull: NDArray[np.float32], dense: NDArray[np.float32]) -> NDArray[np.float32]:
+def looked_into(dense: NDArray[np.float32], box: Box, cameras: Cameras, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the wanted voxels enough cameras see through the fog. What none looks into has stayed thin for want of evidence."""
+    index = np.argwhere(wanted)
+    count, last = np.zeros(len(index), int), np.array(box.shape) - 1
+    for centre in (cameras.centres() - box.low) / box.step:
+        to = centre - index
+        to /= np.linalg.norm(to, axis=1, keepdims=True)
+        reach = np.where(to > 0, last - index, index) / np.maximum(np.abs(to), 1e-9)
+        steps = np.arange(1, int(np.ceil(reach.min(1).max())) + 1) if len(index) else np.zeros(1)
+        at = np.rint(index[:, None] + steps[:, None] * to[:, None]).astype(int)
+        x, y, z = np.clip(at, 0, last).reshape(-1, 3).T
+        thickness = dense[x, y, z].reshape(len(index), -1) * (steps <= reach.min(1)[:, None])
+        count += thickness.sum(1) < CLEAR
+    out = np.zeros(wanted.shape, bool)
+    out[tuple(index[count >= LEAST_SHARE * len(cameras)].T)] = True
+    return out
+
+
+def opened(
+    hull: NDArray[np.float32], dense: NDArray[np.float32], box: Box, cameras: Cameras
+) -> NDArray[np.float32]:  # box.shape
     """The hull's signed distances (voxels) with the fog's cavities cut out.
 
-    Only what is empty, deep inside the hull and open to the outside is a cavity: elsewhere the hull knows better.
+    Only what is empty, looked into, deep inside the hull and open to the outside is a cavity: elsewhere the hull knows better.
     """
     empty = gaussian_filter(np.minimum(dense, 3), 0.7) < EMPTY
+    empty = (hull >= 0) | looked_into(np.where(hull < 1, dense, 0), box, cameras, empty & (hull < 0))
     pieces = pieces_of(empty | (hull >= 0), corners=False)
     outside = pieces == np.bincount(pieces[hull >= 0].ravel()).argmax()
     deep = pieces_of(empty & outside & (hull < -DEEP_VOXELS), corners=False)

@@ -80,7 +80,7 @@ def train(
         box, hull = hull_start(capture, distances, params)
         fog = make_fog(box, hull, len(capture), device)
         train_fog(fog, rays, params, at, body, file, told)
-        start = opened(hull, density(fog, THICKEN))
+        start = opened(hull, density(fog, THICKEN), box, capture.cameras)
         start = filled(start, box, [capture], params.tolerated_views)
         slack = torch.zeros(len(capture), device=device)
         level = make_level(box, start, None, first_light(capture, box, start), slack, params, device)
