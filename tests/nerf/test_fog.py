@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from registration.geometry.distance import chamfer_parts
+from registration.geometry.hull import Box
 from registration.geometry.rays import Caster, depth_image
 from registration.nerf.cloud import cloud_of
 from registration.nerf.extract import half_of
@@ -16,7 +17,10 @@ from registration.nerf.fog import opened, thickness_at
 from registration.nerf.params import CloudParams, NerfParams
 from registration.nerf.train import train
 from registration.progress import silent
-from tests.geometry.bodies import capture_of, knob, socket
+from tests.geometry.bodies import capture_of, knob, ring, socket
+
+BOX = Box(np.full(3, -15.5), 1.0, (32, 32, 32))
+CAMERAS = ring(24, 64, 190.0, (40, 60, 80))
 
 
 def block() -> np.ndarray:
@@ -29,7 +33,7 @@ def test_a_cleared_bore_is_cut_out_and_the_walls_stay() -> None:
     hull = block()
     x, y, z = np.mgrid[:32, :32, :32] - 15.5
     bore = (np.hypot(x, y) < 5) & (z > -3)
-    out = opened(hull, np.where(bore, 0.0, 3.0).astype(np.float32))
+    out = opened(hull, np.where(bore, 0.0, 3.0).astype(np.float32), BOX, CAMERAS)
     assert (out[bore & (np.hypot(x, y) < 3) & (z > 0)] > 0).all()
     far = np.hypot(x, y) > 8
     assert np.array_equal(out[far] < 0, hull[far] < 0) and np.array_equal(
@@ -37,12 +41,14 @@ def test_a_cleared_bore_is_cut_out_and_the_walls_stay() -> None:
     )
 
 
-@pytest.mark.parametrize("what", ["bubble", "skin"])
+@pytest.mark.parametrize("what", ["bubble", "bubble with a crack", "skin"])
 def test_a_bubble_inside_and_a_thin_skin_are_no_cavities(what: str) -> None:
     hull = block()
     x, y, z = np.mgrid[:32, :32, :32] - 15.5
-    clear = np.hypot(np.hypot(x, y), z) < 4 if what == "bubble" else hull > -1.5
-    assert np.array_equal(opened(hull, np.where(clear, 0.0, 3.0).astype(np.float32)), hull)
+    clear = np.hypot(np.hypot(x, y), z) < 4 if "bubble" in what else hull > -1.5
+    if "crack" in what:
+        clear |= (np.abs(y) < 1) & (np.abs(z) < 1)
+    assert np.array_equal(opened(hull, np.where(clear, 0.0, 3.0).astype(np.float32), BOX, CAMERAS), hull)
 
 
 def test_the_fog_thickens_at_the_end() -> None:

@@ -49,3 +49,13 @@ def test_light_fixed_to_the_object_is_the_same_from_everywhere() -> None:
     half, cameras = painted(), ring(5, 32, 190.0)
     light = light_at(half, cameras)
     assert np.allclose(light, light[0], atol=1e-5)
+
+
+def test_a_lamp_casts_shadows() -> None:
+    """The bump at x = 22, y = 6 stands between a low lamp and a part of the top; another part lies free."""
+    half, cameras = painted(), ring(1, 96, 190.0, (75,))
+    half.shared_light[33:36] = 0.9, 0, 0.15  # fixed to the object
+    lit, even = (render_views(half, cameras, light) for light in (None, light_at(half, cameras)[:, :9]))
+    uv, _ = cameras.project(0, np.array([[0.0, 6, 14], [0.0, -12, 14]]))
+    added = [(lit.rgb - even.rgb)[0, y, x, 0] for x, y in np.rint(uv).astype(int)]
+    assert added[0] == 0 and 0.03 < added[1] < 0.15
