@@ -20,16 +20,22 @@ def bench() -> None:
 @bench.command()
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
+@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def score(runs: Path, truth: Path, as_json: bool) -> int:
+def score(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
     """Compare RUNS/obj_NNNNNN/result.json with TRUTH/obj_NNNNNN.json and .ply.
 
     All distances are shares of the object's diameter. h95: 95 % of the true surface moved by the found transform lies nearer
     than this to where it belongs; right below 0.02. loose: the mean of it below 0.1.
+
+    The second table judges the pose labels of the images of `down` as BOP does, as shares: VSD, MSSD and MSPD at ten thresholds each and
+    AR, their mean; ADD and ADD-S below 0.1 and below 0.02 diameters. AR both: over the images of `up` too, whose labels are right by
+    definition. MSSD, MSPD and ADD know only the symmetries that the truth names (symmetries_discrete, symmetries_continuous).
     """
+    from pipelines.bench.bop import RECALLS, means
     from pipelines.bench.score import score_all
 
-    rows = score_all(runs, truth)
+    rows = score_all(runs, truth, store)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return Exit.ACCEPTED
@@ -38,7 +44,24 @@ def score(runs: Path, truth: Path, as_json: bool) -> int:
     done = [r for r in rows if "right" in r]
     wrong = sum(bool(r["accepted"]) and not r["right"] for r in done)
     click.echo(
-        f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}"
+        f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}\n"
+    )
+    names = dict(
+        zip(
+            RECALLS, ("VSD", "MSSD", "MSPD", "AR", "ADD .1", "ADD .02", "ADD-S .1", "ADD-S .02", "AR both"), strict=True
+        )
+    )
+    table = [*rows, {"object": "mean", **means(rows)}]
+    show(
+        [
+            {
+                "object": row["object"],
+                "symmetries": row.get("symmetries", "-"),
+                **{names[n]: row.get(n, "-") for n in RECALLS},
+            }
+            for row in table
+        ],
+        ["object", *names.values(), "symmetries"],
     )
     return Exit.ACCEPTED
 
