@@ -28,9 +28,10 @@ def score(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
     All distances are shares of the object's diameter. h95: 95 % of the true surface moved by the found transform lies nearer
     than this to where it belongs; right below 0.02. loose: the mean of it below 0.1.
 
-    The second table judges the pose labels of the images of `down` as BOP does, as shares: VSD, MSSD and MSPD at ten thresholds each and
-    AR, their mean; ADD and ADD-S below 0.1 and below 0.02 diameters. AR both: over the images of `up` too, whose labels are right by
-    definition. MSSD, MSPD and ADD know only the symmetries that the truth names (symmetries_discrete, symmetries_continuous).
+    The second table judges the pose labels of the images of `down` as BOP does, in recalls: vsd, mssd and mspd at ten thresholds
+    each and ar, their mean; add and adds (ADD-S) below 0.1 diameters, add02 and adds02 below 0.02. ar_both: over the images of
+    `up` too, whose labels are right by definition. mssd, mspd and add know only the symmetries that the truth names
+    (symmetries_discrete, symmetries_continuous).
     """
     from pipelines.bench.bop import RECALLS, means
     from pipelines.bench.score import score_all
@@ -46,23 +47,13 @@ def score(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
     click.echo(
         f"{len(rows)} objects, right {sum(r['right'] for r in done)}, loose {sum(r['loose'] for r in done)}, accepted {sum(r['accepted'] for r in done)}, of these wrong {wrong}\n"
     )
-    names = dict(
-        zip(
-            RECALLS, ("VSD", "MSSD", "MSPD", "AR", "ADD .1", "ADD .02", "ADD-S .1", "ADD-S .02", "AR both"), strict=True
-        )
-    )
-    table = [*rows, {"object": "mean", **means(rows)}]
+    shown = [*rows, {"object": "mean", **means(rows)}]
     show(
-        [
-            {
-                "object": row["object"],
-                "symmetries": row.get("symmetries", "-"),
-                **{names[n]: row.get(n, "-") for n in RECALLS},
-            }
-            for row in table
-        ],
-        ["object", *names.values(), "symmetries"],
+        [row | {n: f"{row[n]:.3f}" for n in RECALLS if n in row} for row in shown],
+        ["object", *RECALLS, "symmetries"],
     )
+    if not any(row.get("symmetries") for row in rows):
+        click.echo("The truth names no symmetries: a turn that the shape does not show is wrong to mssd, mspd and add.")
     return Exit.ACCEPTED
 
 
@@ -108,7 +99,10 @@ def show(rows: list[dict[str, Any]], heads: list[str]) -> None:
         table.add_column(head, justify="left" if head == "object" else "right", header_style="dim", no_wrap=True)
     for row in rows:
         table.add_row(*(cell(row.get(head, "-")) for head in heads))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160  # into a file or a pipe nothing is cut
+    console.print(table)
 
 
 def cell(value: Any) -> str:
