@@ -21,7 +21,10 @@ from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 
 SOME = 8
-"""VSD draws the object twice and ADD-S searches: so many images of a half, evenly chosen, stand for all."""
+"""VSD draws the object twice and ADD-S searches: so many images of a half, evenly chosen, stand for all.
+
+So they do for MSSD and MSPD where the truth names symmetries, each of which is tried.
+"""
 RECALLS = ("vsd", "mssd", "mspd", "ar", "add", "add02", "adds", "adds02", "ar_both")
 
 
@@ -99,8 +102,9 @@ def recalls(images: Sequence[Labelled], mesh: TriMesh, d: float, symmetries: Seq
     points, caster = mesh.vertices, Caster(mesh.vertices, mesh.faces)
     some = [images[i] for i in np.unique(np.linspace(0, len(images) - 1, SOME).round().astype(int))]
     hidden = np.array([vsd_of(caster, points, i, d) for i in some])  # (images, tau)
-    largest = np.array([mssd(i.est, i.true, points, symmetries) for i in images]) / d
-    pixels = np.array([mspd(i.est, i.true, i.K, points, symmetries) * 640 / i.size[0] for i in images])
+    most = images if len(symmetries) == 1 else some
+    largest = np.array([mssd(i.est, i.true, points, symmetries) for i in most]) / d
+    pixels = np.array([mspd(i.est, i.true, i.K, points, symmetries) * 640 / i.size[0] for i in most])
     mean = np.array([add(i.est, i.true, points) for i in images]) / d
     nearest = np.array([adds(i.est, i.true, points) for i in some]) / d
     three = {

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from registration.geometry.rigid import Array, Rigid
@@ -69,7 +69,7 @@ def adds(est: Rigid, true: Rigid, points: Array) -> float:  # (n, 3)
     return float(np.mean(KDTree(est.apply(points)).query(true.apply(points))[0]))
 
 
-def vsd(est: Array, true: Array, seen: Array, diameter: float, taus: Array = SHARES, delta: float = 15.0) -> Array:
+def vsd(est: Array, true: Array, seen: Array, diameter: float, taus: ArrayLike = SHARES, delta: float = 15.0) -> Array:
     """Share of the visible pixels where both poses do not show the same surface within tau diameters; (t,), one per tau.
 
     Images (h, w) of distances from the camera's centre in mm: of the model in both poses, inf beside it, and of the scene, 0
@@ -80,9 +80,9 @@ def vsd(est: Array, true: Array, seen: Array, diameter: float, taus: Array = SHA
     shows_est = shown(est, seen, delta) | (np.isfinite(est) & shows_true)
     both, either = shows_true & shows_est, shows_true | shows_est
     if not either.any():
-        return np.ones(len(taus))
+        return np.ones(np.size(taus))
     off = np.abs(est[both] - true[both]) / diameter
-    wrong = (off[None] >= taus[:, None]).sum(1)
+    wrong = (off >= np.reshape(taus, (-1, 1))).sum(1)
     return (wrong + either.sum() - both.sum()) / either.sum()
 
 
