@@ -30,8 +30,8 @@ def score(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
 
     The second table judges the pose labels of the images of `down` as BOP does, in recalls: vsd, mssd and mspd at ten thresholds
     each and ar, their mean; add and adds (ADD-S) below 0.1 diameters, add02 and adds02 below 0.02. ar_both: over the images of
-    `up` too, whose labels are right by definition. mssd, mspd and add know only the symmetries that the truth names
-    (symmetries_discrete, symmetries_continuous).
+    `up` too, whose labels are right by definition. mssd and mspd know only the symmetries that the truth names
+    (symmetries_discrete, symmetries_continuous), add knows none.
     """
     from pipelines.bench.bop import RECALLS, means
     from pipelines.bench.score import score_all
@@ -54,6 +54,11 @@ def score(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
     )
     if not any(row.get("symmetries") for row in rows):
         click.echo("The truth names no symmetries: a turn that the shape does not show is wrong to mssd, mspd and add.")
+    alone = sum(row.get("labels_against") == "themselves" for row in rows)
+    if alone:
+        click.echo(
+            f"{alone} objects without their captures in the store: judged by the transform and their own labels."
+        )
     return Exit.ACCEPTED
 
 

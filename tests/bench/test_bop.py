@@ -50,7 +50,7 @@ def written(tmp_path: Path, T: Rigid, **more: object) -> tuple[Path, Path]:
 
 def row_of(tmp_path: Path, T: Rigid, **more: object) -> dict[str, float]:
     runs, truth = written(tmp_path, T, **more)
-    return score_one(runs, truth / "obj_000001.json", Store(tmp_path / "runs" / ".store"))
+    return score_one(runs, truth / "obj_000001.json")
 
 
 def test_right_labels_are_all_found(tmp_path: Path) -> None:
@@ -127,6 +127,11 @@ def test_the_tables_are_narrow_and_the_json_has_the_columns(tmp_path: Path, caps
         with pytest.raises(SystemExit):
             main(["bench", "score", str(runs), str(truth), *args])
     text, _, body = capsys.readouterr().out.partition("[\n")
-    assert "mssd" in text and "names no symmetries" in text and "…" not in text
+    assert (
+        "mssd" in text
+        and "names no symmetries" in text
+        and "1 objects without their captures" in text
+        and "…" not in text
+    )
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
     assert json.loads("[" + body)[0]["ar"] == 1
