@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.bench.bop import score_labels
 from pipelines.publish import read_result
+from pipelines.store import Store
 from registration.errors import UserError
 from registration.geometry.distance import chamfer_parts
 from registration.geometry.mesh import TriMesh
@@ -38,8 +40,11 @@ def truths(folder: Path) -> list[Path]:
     return files
 
 
-def score_one(run: Path, truth: Path) -> dict[str, Any]:
-    """One object's row; distances as shares of the diameter."""
+def score_one(run: Path, truth: Path, store: Path | None = None) -> dict[str, Any]:
+    """One object's row; distances as shares of the diameter, recalls of the labels as BOP counts them.
+
+    The store, which need not be there, is beside ``run`` if it is not named.
+    """
     facts, result = json.loads(truth.read_text()), read_result(run / truth.stem)
     row: dict[str, Any] = {"object": truth.stem}
     if result is None:
@@ -61,9 +66,11 @@ def score_one(run: Path, truth: Path) -> dict[str, Any]:
     if (run / truth.stem / "model.ply").exists():
         c, e = chamfer_parts(surface(run / truth.stem / "model.ply"), true)
         row |= {"chamfer": float(c.mean() + e.mean()) / 2 / d, "complete": float((e < 0.02 * d).mean())}
-    return row
+    run = run.resolve()
+    kept = Store(store or run.parent / ".store")
+    return row | score_labels(run / truth.stem, result, facts, mesh_of(truth.with_suffix(".ply")), kept)
 
 
-def score_all(runs: Path, truth: Path) -> list[dict[str, Any]]:
+def score_all(runs: Path, truth: Path, store: Path | None = None) -> list[dict[str, Any]]:
     """A row per object that has a truth."""
-    return [score_one(runs, file) for file in truths(truth)]
+    return [score_one(runs, file, store) for file in truths(truth)]

@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registration.data.synthetic import SynthParams, make_dataset
-from registration.data.synthetic.dataset import load_part
+from registration.data.synthetic.dataset import load_part, symmetries
 from registration.data.synthetic.parts import Kind, make_part
 from registration.errors import UserError
 from registration.geometry.camera import Cameras
+from registration.geometry.distance import chamfer_parts
+from registration.geometry.pose_error import TURNS, symmetries_of
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Rigid
 
@@ -38,6 +40,19 @@ def test_parts_are_closed_and_as_symmetric_as_they_say(kind: Kind, seed: int) ->
     for degrees in turns:
         changed = (body - body.rotate([0, 0, degrees])).volume() / body.volume()
         assert (changed < 0.01) if kind == "exact" else (changed > 0.0005), (degrees, changed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_truth_names_symmetries_that_leave_the_part_as_it_is(seed: int) -> None:
+    part, T = make_part("exact", np.random.default_rng(seed)), Rigid.exp([1, -2, 0.5, 30, -20, 10])
+    found = symmetries_of(symmetries(part.fold, T))
+    assert len(found) == (part.fold or TURNS)
+    points = part.mesh.moved(T).sample(20_000, np.random.default_rng(0))[0]
+    for turn in found[1 :: max(1, len(found) // 5)]:
+        assert (
+            max(away.mean() for away in chamfer_parts(turn.apply(points), points)) < 1.0
+        )  # mm: as far as samples lie apart
+    assert len(symmetries_of(symmetries(1, T))) == 1
 
 
 @pytest.fixture(scope="module")

@@ -114,6 +114,14 @@ def write_capture(
     return frame
 
 
+def symmetries(fold: int, T: Rigid) -> dict[str, Any]:
+    """What BOP's models_info.json says of a part, moved by T, that a turn by 360 / fold degrees about z does not change; 0: any turn."""
+    if fold == 0:
+        return {"symmetries_continuous": [{"axis": T.R[:, 2].tolist(), "offset": T.t.tolist()}]}
+    turns = [Rigid.exp([0, 0, 2 * np.pi * k / fold, 0, 0, 0]) for k in range(1, fold)]
+    return {"symmetries_discrete": [(T @ turn @ T.inverse()).as_matrix().ravel().tolist() for turn in turns]}
+
+
 def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams, rng: Rng, tick: Tick) -> None:
     """Both captures and the truth of one object."""
     size = diameter(part.mesh.vertices)
@@ -127,7 +135,7 @@ def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams
         count = lambda done, _, o=offset: tick(o + done, 2 * p.views)  # noqa: E731
         frames[half] = write_capture(folder, part.mesh, T, objid, p, tone, rng, count)
     # x_posed = frame x_capture, and x_posed_up = over x_posed_down
-    G = frames["up"].inverse() @ over @ frames["down"]
+    G, T_up_from_part = frames["up"].inverse() @ over @ frames["down"], frames["up"].inverse() @ placed["up"]
     facts = {
         "T_up_from_down": G.as_matrix().tolist(),
         "diameter": size,
@@ -135,9 +143,10 @@ def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams
         "name": part.name,
         "symmetry": part.kind,
         "fold": part.fold,
+        **symmetries(part.fold, T_up_from_part),
     }
     (truth / f"obj_{objid:06d}.json").write_text(json.dumps(facts, indent=1))
-    true = part.mesh.moved(frames["up"].inverse() @ placed["up"])
+    true = part.mesh.moved(T_up_from_part)
     grey = np.full((len(true.vertices), 3), 150, np.uint8)
     write_ply(truth / f"obj_{objid:06d}.ply", true.vertices, true.vertex_normals(), grey, true.faces)
 
