@@ -136,12 +136,14 @@ def prune(fog: Fog, scale: float) -> None:
 def looked_into(dense: NDArray[np.float32], box: Box, cameras: Cameras, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of the wanted voxels enough cameras see through the fog. What none looks into has stayed thin for want of evidence."""
     index = np.argwhere(wanted)
+    if not len(index):
+        return wanted
     count, last = np.zeros(len(index), int), np.array(box.shape) - 1
     for centre in (cameras.centres() - box.low) / box.step:
         to = centre - index
         to /= np.linalg.norm(to, axis=1, keepdims=True)
         reach = np.where(to > 0, last - index, index) / np.maximum(np.abs(to), 1e-9)
-        steps = np.arange(1, int(np.ceil(reach.min(1).max())) + 1) if len(index) else np.zeros(1)
+        steps = np.arange(1, int(np.ceil(reach.min(1).max())) + 1)
         at = np.rint(index[:, None] + steps[:, None] * to[:, None]).astype(int)
         x, y, z = np.clip(at, 0, last).reshape(-1, 3).T
         thickness = dense[x, y, z].reshape(len(index), -1) * (steps <= reach.min(1)[:, None])
