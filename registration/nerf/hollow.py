@@ -16,8 +16,8 @@ from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 from registration.nerf.rays import mask_distances
 
-LEAST_VIEWS = 2
-"""A place is known to be empty if so many cameras look into it."""
+LEAST_VIEWS = 1
+"""A place is known to be empty if so many cameras look into it, or past the whole body at it: no silhouette must grow."""
 CLEAR = 0.5
 """Voxels from the surface that a place counts as empty from."""
 HOLLOW = 0.3
