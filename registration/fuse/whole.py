@@ -14,7 +14,7 @@ from registration.data.capture import Capture
 from registration.fuse.merge import as_mesh, even_tint, joint_field, tint_of
 from registration.fuse.record import Fused, Model
 from registration.geometry.hull import Box
-from registration.geometry.mesh import TriMesh, diameter, iso_surface
+from registration.geometry.mesh import TriMesh, diameter, iso_surface, smoothed
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import views_of
@@ -129,7 +129,8 @@ def read_off(whole: Whole, captures: Sequence[Capture], params: FullParams, rng:
     """Mesh, and the points of it that the captures saw."""
     field = whole.level.field
     box = field.box
-    mesh = iso_surface(filled(field.dense(), box, captures, params.field.tolerated_views), box.low, box.step)
+    grid = filled(field.dense(), box, captures, params.field.tolerated_views)
+    mesh = smoothed(iso_surface(grid, box.low, box.step), params.smooth_rounds)
     normals = mesh.vertex_normals()
     points, face, weights = mesh.sample(params.points, rng)
     point_normals = np.einsum("nk,nkd->nd", weights, normals[mesh.faces[face]])

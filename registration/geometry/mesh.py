@@ -83,3 +83,12 @@ def iso_surface(grid: NDArray[np.float32], low: Array, step: float) -> TriMesh:
     keep = (counts >= 0.05 * counts.max())[labels]
     used, index = np.unique(mesh.faces[keep], return_inverse=True)
     return TriMesh(np.asarray(mesh.vertices)[used], index.reshape(-1, 3).astype(np.int64))
+
+
+def smoothed(mesh: TriMesh, rounds: int) -> TriMesh:
+    """The mesh without its grain: vertices are drawn to their neighbours and pushed back by turns, so that nothing shrinks."""
+    import trimesh
+
+    grainy = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    trimesh.smoothing.filter_taubin(grainy, lamb=0.5, nu=0.53, iterations=2 * rounds)
+    return TriMesh(np.asarray(grainy.vertices, float), mesh.faces)

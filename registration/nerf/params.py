@@ -91,6 +91,8 @@ class FullParams:
     """Learning rate of the transform, in voxels that the object's rim moves by."""
     points: int = 40_000
     """Points drawn on the model before those that no view sees are dropped."""
+    smooth_rounds: int = 20
+    """Rounds that take the grain off the model's surface; they move it by much less than a voxel."""
     tolerated: float = 0.005
     """If the silhouettes agree with the masks by so much less than those of the fused model, that one is kept."""
 

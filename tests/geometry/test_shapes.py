@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from registration.geometry.camera import Cameras
 from registration.geometry.distance import Solid, chamfer_parts
 from registration.geometry.hull import corner_shift, hull_box, hull_depth, signed_mask_distance
-from registration.geometry.mesh import TriMesh, diameter, iso_surface
+from registration.geometry.mesh import TriMesh, diameter, iso_surface, smoothed
 from registration.geometry.ply import read_ply, write_glb, write_ply, write_splats
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
@@ -177,3 +177,18 @@ def test_splats_lie_flat_on_the_surface(tmp_path: Path) -> None:
     close(thin, normals, 1e-4)
     assert (rows["scale_2"] < rows["scale_0"] - 2).all()
     close((0.5 + 0.28209479 * rows["f_dc_0"]) * 255, colours[:, 0], 0.01)
+
+
+def test_smoothing_takes_the_grain_off_and_keeps_the_body() -> None:
+    x, y, z = np.mgrid[-30:30:61j, -30:30:61j, -30:30:61j]
+    ball = iso_surface((np.sqrt(x * x + y * y + z * z) - 20).astype(np.float32), np.full(3, -30.0), 1.0)
+    noise = np.random.default_rng(0).normal(0, 0.2, ball.vertices.shape)
+    out = smoothed(TriMesh(ball.vertices + noise, ball.faces), 20)
+
+    def off(mesh: TriMesh) -> float:
+        outwards = mesh.vertices / np.linalg.norm(mesh.vertices, axis=1, keepdims=True)
+        return float(np.degrees(np.arccos((mesh.vertex_normals() * outwards).sum(1).clip(-1, 1))).mean())
+
+    radius = np.linalg.norm(out.vertices, axis=1)
+    assert abs(radius.mean() - 20) < 0.1 and radius.std() < 0.12
+    assert off(out) < 0.5 * off(TriMesh(ball.vertices + noise, ball.faces))
