@@ -79,7 +79,7 @@ def test_a_slightly_wrong_transform_is_mended(learned: tuple[Rigid, Fused, Model
 @pytest.mark.slow
 def test_the_joint_model_is_whole_and_explains_the_masks_as_well(learned: tuple[Rigid, Fused, Model]) -> None:
     whole, model = learned[2].fused, learned[2]
-    assert min(model.mask_iou) > max(0.95, max(model.fused_iou) - 0.003) and min(model.psnr) > 18
+    assert min(model.mask_iou) > max(0.95, max(model.fused_iou) - 0.006) and min(model.psnr) > 18
     true = knob().sample(20_000, np.random.default_rng(1))[0]
     there, back = chamfer_parts(whole.points, true)
     assert max(there.mean(), back.mean()) < 0.015 * diameter(true) and whole.seen > 0.8
