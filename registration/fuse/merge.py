@@ -11,7 +11,7 @@ from registration.fuse.params import FuseParams
 from registration.fuse.record import Fused
 from registration.geometry.distance import Solid
 from registration.geometry.hull import Box
-from registration.geometry.mesh import TriMesh, diameter, iso_surface
+from registration.geometry.mesh import TriMesh, blended, diameter, iso_surface
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Cloud
 from registration.sources.base import HalfModel
@@ -68,8 +68,7 @@ def fuse(up: HalfModel, down: HalfModel, T: Rigid, params: FuseParams, rng: np.r
     tree = KDTree(clouds)
     points, face, weights = mesh.sample(params.points, rng)
     normals = mesh.vertex_normals()
-    point_normals = np.einsum("nk,nkd->nd", weights, normals[mesh.faces[face]])
-    point_normals /= np.maximum(np.linalg.norm(point_normals, axis=1, keepdims=True), 1e-12)
+    point_normals = blended(normals, mesh.faces[face], weights)
     seen = tree.query(points)[0] < NEAR_VOXELS * max(up.nerf.step, down.nerf.step)
     size = diameter(mesh.vertices)
     return Fused(

@@ -14,12 +14,12 @@ from registration.data.capture import Capture
 from registration.fuse.merge import as_mesh, even_tint, joint_field, tint_of
 from registration.fuse.record import Fused, Model
 from registration.geometry.hull import Box
-from registration.geometry.mesh import TriMesh, diameter, iso_surface, smoothed
+from registration.geometry.mesh import TriMesh, blended, diameter, iso_surface, smoothed
 from registration.geometry.rays import Caster
-from registration.geometry.rigid import Array, Rigid
+from registration.geometry.rigid import Rigid
 from registration.nerf.cloud import views_of
 from registration.nerf.extract import JUDGED_EVERY, half_of
-from registration.nerf.field import Field, colour_at
+from registration.nerf.field import tint_at
 from registration.nerf.full import Start, Whole, train_full
 from registration.nerf.hollow import filled
 from registration.nerf.lamp import GREY
@@ -65,22 +65,29 @@ def whole_of(
     T_refined = whole.drift.rigid() @ T
     after = up.capture, down.capture.moved(T_refined)
     held = up.nerf.held_out, down.nerf.held_out
-    model = read_off(whole, after, params, np.random.default_rng(seed))
+    sdf = filled(whole.level.field.dense(), start.box, after)
+    model = read_off(whole, sdf, after, params, np.random.default_rng(seed))
     before_iou, after_iou = agreement(as_mesh(fused), captures, held), agreement(as_mesh(model), after, held)
     if np.mean(after_iou) < np.mean(before_iou) - params.tolerated:
         told = "the field of both captures explains the masks worse than the fused halves do, which are kept"
         return replace(passed_on(fused, T, (told,)), mask_iou=after_iou, fused_iou=before_iou)
     return Model(
-        model, T_refined, True, psnr_of(whole, after, held), after_iou, before_iou, notes_of(whole, T, T_refined, down)
+        model,
+        T_refined,
+        True,
+        psnr_of(whole, sdf, after, held),
+        after_iou,
+        before_iou,
+        notes_of(whole, T, T_refined, down),
     )
 
 
-def psnr_of(whole: Whole, captures: Pair, held: Held) -> tuple[float, float]:
+def psnr_of(whole: Whole, sdf: NDArray[np.float32], captures: Pair, held: Held) -> tuple[float, float]:
     """How well the field explains the images of each capture that took no part in the training, dB."""
     first, out = 0, []
     for capture, h in zip(captures, held, strict=True):
         trained = np.setdiff1d(np.arange(len(capture)), h)
-        out.append(half_of(capture, whole.half(first + trained), [], h).psnr)
+        out.append(half_of(capture, whole.half(first + trained), [], h, sdf).psnr)
         first += len(capture)
     return out[0], out[1]
 
@@ -101,7 +108,7 @@ def start_of(up: HalfModel, down: HalfModel, T: Rigid, fused: Fused, captures: P
     box = Box.around(low - rim, high + rim, params.grid)
     sdf = (joint_field(up, down, T, box) / box.step).astype(np.float32)
     if has_surface(sdf):
-        sdf = filled(sdf, box, captures, params.field.tolerated_views)
+        sdf = filled(sdf, box, captures)
     tints = np.concatenate(even_tint(up.cloud, down.cloud, T))
     tree = KDTree(np.concatenate([up.cloud.points, T.apply(down.cloud.points)]))
     near = np.abs(sdf) < TINTED_VOXELS
@@ -120,25 +127,20 @@ def agreement(mesh: TriMesh, captures: Pair, held: Held) -> tuple[float, float]:
     return up, down
 
 
-def colours_at(field: Field, points: Array) -> NDArray[np.uint8]:  # (n, 3)
-    """The field's albedo at places."""
-    return (colour_at(field, points).clip(0, 1) * 255).round().astype(np.uint8)
-
-
-def read_off(whole: Whole, captures: Sequence[Capture], params: FullParams, rng: np.random.Generator) -> Fused:
+def read_off(
+    whole: Whole, sdf: NDArray[np.float32], captures: Sequence[Capture], params: FullParams, rng: np.random.Generator
+) -> Fused:
     """Mesh, and the points of it that the captures saw."""
     field = whole.level.field
     box = field.box
-    grid = filled(field.dense(), box, captures, params.field.tolerated_views)
-    mesh = smoothed(iso_surface(grid, box.low, box.step), params.smooth_rounds)
+    mesh = smoothed(iso_surface(sdf, box.low, box.step), params.smooth_rounds)
     normals = mesh.vertex_normals()
     points, face, weights = mesh.sample(params.points, rng)
-    point_normals = np.einsum("nk,nkd->nd", weights, normals[mesh.faces[face]])
-    point_normals /= np.maximum(np.linalg.norm(point_normals, axis=1, keepdims=True), 1e-12)
+    point_normals = blended(normals, mesh.faces[face], weights)
     caster = Caster(mesh.vertices, mesh.faces)
     views = sum(views_of(points, point_normals, c, caster, 0.5 * box.step, LEAST_COSINE) for c in captures)
     seen = np.asarray(views) >= LEAST_VIEWS
     return Fused(
-        mesh.vertices, mesh.faces, normals, colours_at(field, mesh.vertices), points[seen], point_normals[seen],
-        colours_at(field, points[seen]), diameter(mesh.vertices), float(seen.mean()),
+        mesh.vertices, mesh.faces, normals, tint_at(field, mesh.vertices), points[seen], point_normals[seen],
+        tint_at(field, points[seen]), diameter(mesh.vertices), float(seen.mean()),
     )  # fmt: skip

@@ -58,6 +58,12 @@ class TriMesh:
         return np.cross(b - a, c - a)
 
 
+def blended(normals: Array, corners: NDArray[np.int64], weights: Array) -> Array:  # (v, 3), (n, 3), (n, 3) -> (n, 3)
+    """Unit normals between those of three vertices each."""
+    out = np.einsum("nk,nkd->nd", weights, normals[corners])
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+
 def diameter(points: Array) -> float:  # (n, 3)
     """Largest distance between two points."""
     if len(points) > 50:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from registration.data.capture import Capture
-from registration.geometry.mesh import TriMesh, diameter, iso_surface
+from registration.geometry.mesh import TriMesh, blended, diameter, iso_surface
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
+from registration.nerf.field import channels_at
 from registration.nerf.light import shade
 from registration.nerf.params import CloudParams
 from registration.nerf.record import Cloud, Clouds, Coarse, NerfHalf
@@ -89,8 +90,7 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
     mesh = TriMesh(half.vertices, half.faces)
     points, face, weights = mesh.sample(params.points, rng)
     corners = half.faces[face]
-    normals = np.einsum("nk,nkd->nd", weights, half.normals[corners])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    normals = blended(half.normals, corners, weights)
     colours = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners].astype(float)).round().astype(np.uint8)
     caster = Caster(mesh.vertices, mesh.faces)
     views, agreed = agreement(half, points, normals, colours, capture, caster, params.min_cosine)
@@ -102,8 +102,7 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
 def coarse_half(half: NerfHalf, coarse: Coarse) -> NerfHalf:
     """The half with the surface of its coarse level, in the colours of its fine one."""
     mesh = iso_surface(coarse.sdf, coarse.low, coarse.step)
-    at = ((mesh.vertices - half.low) / half.step).T
-    tint = np.stack([map_coordinates(half.colour[..., k], at, order=1, mode="nearest") for k in range(3)], 1)
+    tint = channels_at(half.colour, half.box, mesh.vertices)
     return replace(
         half, low=coarse.low, step=coarse.step, sdf=coarse.sdf, vertices=mesh.vertices, faces=mesh.faces,
         normals=mesh.vertex_normals(), vertex_colours=tint.astype(np.uint8),

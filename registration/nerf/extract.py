@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from registration.data.capture import Capture
 from registration.data.crop import box_of
 from registration.geometry.mesh import iso_surface
-from registration.nerf.field import colour_at, dense_colour
+from registration.nerf.field import dense_colour, tint_at
 from registration.nerf.hollow import filled
 from registration.nerf.level import Level
 from registration.nerf.light import GAINS, upright
@@ -18,24 +18,28 @@ from registration.nerf.record import NerfHalf
 from registration.nerf.screen import odd_views
 from registration.nerf.views import light_at, render_views
 
-TOLERATED_VIEWS = 2
-"""Views whose masks may miss a place that is nevertheless inside."""
 JUDGED_EVERY = 4
 """If no view is held out, every so many of the training views are judged."""
 
 
-def half_of(capture: Capture, level: Level, curve: list[list[float]], held: NDArray[np.int64]) -> NerfHalf:
-    """The field as arrays, its mesh, and how well both explain views; ``held`` are those that were not trained on."""
+def half_of(
+    capture: Capture, level: Level, curve: list[list[float]], held: NDArray[np.int64],
+    sdf: NDArray[np.float32] | None = None,
+) -> NerfHalf:  # fmt: skip
+    """The field as arrays, its mesh, and how well both explain views; ``held`` are those that were not trained on.
+
+    ``sdf`` are its distances, in voxels, if what is hollow was filled already.
+    """
     trained = np.setdiff1d(np.arange(len(capture)), held)
     box, seen_by = level.field.box, capture.only(trained)
-    sdf = filled(level.field.dense(), box, [seen_by], TOLERATED_VIEWS)
+    sdf = filled(level.field.dense(), box, [seen_by]) if sdf is None else sdf
     mesh = iso_surface(sdf, box.low, box.step)
     colour = (dense_colour(level.field).clip(0, 1) * 255).astype(np.uint8)
     half = NerfHalf(
         low=box.low, step=box.step, sdf=sdf, colour=colour, light=np.zeros((len(capture), 12), np.float32),
         shared_light=level.light.shared.detach().cpu().numpy(), axis=upright(seen_by.cameras),
         vertices=mesh.vertices, faces=mesh.faces, normals=mesh.vertex_normals(),
-        vertex_colours=(colour_at(level.field, mesh.vertices).clip(0, 1) * 255).astype(np.uint8), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve, float).reshape(-1, 2),
+        vertex_colours=tint_at(level.field, mesh.vertices), held_out=held, odd=odd_views(mesh, capture), psnr=0.0, mask_iou=0.0, curve=np.array(curve, float).reshape(-1, 2),
         coarse=level.coarse,
     )  # fmt: skip
     light = light_at(half, capture.cameras)

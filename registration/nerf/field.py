@@ -88,12 +88,15 @@ def dense_colour(field: Field) -> NDArray[np.float32]:  # (*box.shape, 3)
     return out.reshape(*field.box.shape, 3)
 
 
-def colour_at(field: Field, points: Array) -> NDArray[np.float32]:  # (m, 3) mm -> (m, 3)
-    """Colours at places inside the box."""
-    dense, at = dense_colour(field), ((points - field.box.low) / field.box.step).T
-    return np.stack([map_coordinates(dense[..., k], at, order=1, mode="nearest") for k in range(3)], 1).astype(
-        np.float32
-    )
+def channels_at(grid: NDArray, box: Box, points: Array) -> NDArray:  # (x, y, z, k), (m, 3) mm -> (m, k)
+    """A grid of colours read between its voxels."""
+    at = ((points - box.low) / box.step).T
+    return np.stack([map_coordinates(channel, at, order=1, mode="nearest") for channel in np.moveaxis(grid, 3, 0)], 1)
+
+
+def tint_at(field: Field, points: Array) -> NDArray[np.uint8]:  # (m, 3) mm -> (m, 3)
+    """Colours of the surface at places inside the box."""
+    return (channels_at(dense_colour(field), field.box, points).clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def make_field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from registration.nerf.level import ADAM, Level, make_level
 from registration.nerf.loss import loss_of
 from registration.nerf.params import FullParams
 from registration.nerf.rays import Rays
-from registration.nerf.train import SMOOTH_AT, note
+from registration.nerf.train import run_level
 from registration.progress import Tick
 
 WARM = 0.3
@@ -84,35 +85,12 @@ def train_full(
     at = Progress(2, 0, torch.Generator(device="cpu").manual_seed(seed))
     whole = Whole(level, drift, optimiser, joint_rays(captures, device).without(left_out), params, at, file)
     whole.restore()
-    learn(whole, tick)
+    stepped, field = partial(step_of, whole), params.field  # as the fine level of a half is; the drift is learned along
+    run_level(
+        whole.level, len(whole.rays.edge), field, field.soft_fine, params.steps, whole.at, stepped, whole.save,
+        lambda done: tick(done, params.steps),
+    )  # fmt: skip
     return whole
-
-
-def learn(whole: Whole, tick: Tick) -> None:
-    """As the fine level of a half is trained; the drift is learned along."""
-    params, field, at, level = whole.params, whole.params.field, whole.at, whole.level
-    errors: list[float] = []
-    device, start = whole.rays.edge.device, at.step
-    for step in range(start, params.steps):
-        share = step / params.steps
-        soft = field.soft_fine * field.sharpening**share
-        if step == start or step % field.checkpoint_every == 0:
-            level.settle()
-            level.mark(soft)
-            if step > start:
-                note(at, errors)
-                at.step = step
-                whole.save()
-        drawn = torch.randint(len(whole.rays.edge), (params.rays,), generator=at.dice).to(device)
-        jitter = torch.rand(params.rays, generator=at.dice).to(device)
-        smooth_at = torch.randint(1, len(level.own), (SMOOTH_AT,), generator=at.dice).to(device)
-        level.slow(share)
-        level.settle()
-        errors.append(step_of(whole, drawn, jitter, smooth_at, soft, share))
-        tick(step + 1, params.steps)
-    note(at, errors)
-    with torch.no_grad():
-        level.settle()
 
 
 def step_of(

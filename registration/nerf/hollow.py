@@ -1,4 +1,4 @@
-"""Empty places that nothing vouches for: no camera looks into them, and every mask covers them."""
+"""Empty places that nothing vouches for: no camera looks into them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from registration.data.capture import Capture
 from registration.data.crop import pieces_of
-from registration.geometry.hull import Box, hull_depth
+from registration.geometry.hull import Box
 from registration.geometry.mesh import iso_surface
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
-from registration.nerf.rays import mask_distances
 
-LEAST_VIEWS = 1
-"""A place is known to be empty if so many cameras look into it, or past the whole body at it: no silhouette must grow."""
 CLEAR = 0.5
 """Voxels from the surface that a place counts as empty from."""
 HOLLOW = 0.3
@@ -27,36 +24,30 @@ ENOUGH = 48
 
 
 def looking_into(points: Array, capture: Capture, caster: Caster) -> NDArray[np.int64]:  # (n, 3) -> (n,)
-    """How many cameras see each place, with nothing of the surface in the way."""
+    """How many cameras see each place, with nothing of the surface in the way; what lies beside a body is seen."""
     count = np.zeros(len(points), np.int64)
     limit = np.array([capture.cameras.width - 1, capture.cameras.height - 1])
     for i in range(len(capture)):
         uv, z = capture.cameras.project(i, points)
-        pixel = np.rint(uv)
-        x, y = np.clip(pixel, 0, limit).astype(int).T
-        count += (
-            (z > 0)
-            & (pixel == np.clip(pixel, 0, limit)).all(1)
-            & (z < depth_image(caster, capture.cameras, i)[0][y, x])
-        )
+        x, y = np.clip(np.rint(uv), 0, limit).astype(int).T
+        known = (z > 0) & (np.abs(uv - np.stack([x, y], 1)).max(1) < 0.51)
+        if capture.inside is not None:
+            known &= capture.inside[i, y, x]
+        count += known & (z < depth_image(caster, capture.cameras, i)[0][y, x])
     return count
 
 
-def filled(
-    sdf: NDArray[np.float32], box: Box, captures: Sequence[Capture], tolerated: int
-) -> NDArray[np.float32]:  # box.shape, voxels
+def filled(sdf: NDArray[np.float32], box: Box, captures: Sequence[Capture]) -> NDArray[np.float32]:  # box.shape, voxels
     """Signed distances without hollows that no camera looks into: a body is solid where nothing is known.
 
-    The captures share the frame of the box.
+    The captures share the frame of the box. No silhouette grows: what a camera sees beside the body is known to be empty.
     """
     mesh, skip = iso_surface(sdf, box.low, box.step), max(1, round(max(sdf.shape) / ENOUGH))
     few = sdf[::skip, ::skip, ::skip]
-    hidden = np.flatnonzero((few > CLEAR).ravel())
-    points = Box(box.low, skip * box.step, (few.shape[0], few.shape[1], few.shape[2])).points()
-    for capture in captures:
-        hidden = hidden[hull_depth(capture.cameras, mask_distances(capture), points[hidden], tolerated) > box.step]
+    empty = np.flatnonzero((few > CLEAR).ravel())
+    points = Box(box.low, skip * box.step, (few.shape[0], few.shape[1], few.shape[2])).points()[empty]
     caster = Caster(mesh.vertices, mesh.faces)
-    hidden = hidden[sum(looking_into(points[hidden], capture, caster) for capture in captures) < LEAST_VIEWS]
+    hidden = empty[sum(looking_into(points, capture, caster) for capture in captures) == 0]
     hollow = np.zeros(few.size, np.float32)
     hollow[hidden] = 1
     share = gaussian_filter(hollow.reshape(few.shape), 1.0)

@@ -14,7 +14,7 @@ from registration.geometry.hull import Box, hull_box, hull_depth
 from registration.geometry.mesh import iso_surface
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
-from registration.nerf.field import colour_at
+from registration.nerf.field import tint_at
 from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
 from registration.nerf.hollow import filled
 from registration.nerf.lamp import LIFT, better_light, first_light
@@ -26,10 +26,14 @@ from registration.nerf.screen import odd_views
 from registration.progress import Tick
 
 Told = Callable[[int], None]
+Stepped = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float, float], float]
+"""One step: rays drawn, their jitter, voxels held to their neighbours, softness, share of the steps done; the colour error."""
 
 FOG_RIM_PX = 3.0
 """The fog looks at rays this far outside the masks."""
 HELD_EVERY, LEAST_VIEWS = 15, 12
+DARK = 0.02
+"""The light is fitted to a surface of this colour at least."""
 SMOOTH_AT = 20_000
 """Voxels per step that are held to their neighbours."""
 
@@ -81,7 +85,7 @@ def train(
         fog = make_fog(box, hull, len(capture), device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN), box, capture.cameras)
-        start = filled(start, box, [capture], params.tolerated_views)
+        start = filled(start, box, [capture])
         slack = torch.zeros(len(capture), device=device)
         level = make_level(box, start, None, first_light(capture, box, start), slack, params, device)
         at.phase, at.step = 1, 0
@@ -103,9 +107,9 @@ def train(
 def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, list[int]]:
     """The same field on another grid, its hollows filled, under a light that is found anew; and the views that do not fit it."""
     box = level.field.box
-    sdf = filled(level.field.dense(), box, [capture], params.tolerated_views)
+    sdf = filled(level.field.dense(), box, [capture])
     mesh = iso_surface(sdf, box.low, box.step)
-    grey = float(np.median(colour_at(level.field, mesh.vertices)))
+    grey = max(float(np.median(tint_at(level.field, mesh.vertices))) / 255, DARK)
     light = better_light(capture, mesh, grey, LIFT * box.step)
     device = str(level.slack.device)
     moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, device)
@@ -157,10 +161,28 @@ def train_fog(
 def train_level(
     level: Level, rays: Rays, params: NerfParams, soft_start: float, steps: int, at: Progress, file: Path, told: Told
 ) -> None:
-    """Draw rays, loss, step; now and then look where the surface is and write a checkpoint."""
+    """All steps of one level of a half."""
+
+    def stepped(drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, _: float) -> float:
+        loss, error = loss_of(level, rays, drawn, jitter, smooth_at, soft, params)
+        level.optimiser.zero_grad()
+        loss.backward()
+        level.optimiser.step()
+        return error
+
+    def save() -> None:
+        checkpoint.write(file, at, checkpoint.level_body(level))
+
+    run_level(level, len(rays.edge), params, soft_start, steps, at, stepped, save, told)
+
+
+def run_level(
+    level: Level, rays: int, params: NerfParams, soft_start: float, steps: int, at: Progress, stepped: Stepped,
+    save: Callable[[], None], told: Told,
+) -> None:  # fmt: skip
+    """Draw among so many rays, and step; now and then look where the surface is and write a checkpoint."""
     errors: list[float] = []
-    device = rays.edge.device
-    start = at.step
+    device, start = level.own.device, at.step
     for step in range(start, steps):
         share = step / steps
         soft = soft_start * params.sharpening**share
@@ -170,17 +192,13 @@ def train_level(
             if step > start:
                 note(at, errors)
                 at.step = step
-                checkpoint.write(file, at, checkpoint.level_body(level))
-        drawn = torch.randint(len(rays.edge), (params.rays,), generator=at.dice).to(device)
+                save()
+        drawn = torch.randint(rays, (params.rays,), generator=at.dice).to(device)
         jitter = torch.rand(params.rays, generator=at.dice).to(device)
         smooth_at = torch.randint(1, len(level.own), (SMOOTH_AT,), generator=at.dice).to(device)
         level.slow(share)
         level.settle()
-        loss, error = loss_of(level, rays, drawn, jitter, smooth_at, soft, params)
-        level.optimiser.zero_grad()
-        loss.backward()
-        level.optimiser.step()
-        errors.append(error)
+        errors.append(stepped(drawn, jitter, smooth_at, soft, share))
         told(step + 1)
     note(at, errors)
     with torch.no_grad():

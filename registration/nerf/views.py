@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.geometry.camera import Cameras
+from registration.geometry.mesh import blended
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 from registration.nerf.light import TERMS, light_bases, shade
@@ -44,8 +45,7 @@ def render_views(
         seen = face >= 0
         corners, weights = half.faces[face[seen]], corner_weights(half, cameras, i, depth, face)
         points = np.einsum("nk,nkd->nd", weights, half.vertices[corners])
-        n = np.einsum("nk,nkd->nd", weights, half.normals[corners])
-        n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
+        n = blended(half.normals, corners, weights)
         tint = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners] / 255.0)
         bright = shade(n, light[i], unshadowed(points, n, light[i], caster, 1.5 * half.step))
         depths[i], opacity[i] = depth, seen

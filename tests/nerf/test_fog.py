@@ -71,7 +71,7 @@ def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
     )
     bore = cloud.points[np.hypot(cloud.points[:, 0], cloud.points[:, 1]) < 8]
     floor = bore[bore[:, 2] > -15, 2]
-    assert len(floor) > 100 and np.quantile(floor, 0.9) < 6  # the lid would lie at 18, the true floor at -4
+    assert len(floor) > 100 and np.quantile(floor, 0.9) < 7  # the lid would lie at 18, the true floor at -4
 
 
 def test_measured_depth_opens_the_socket_to_its_floor(tmp_path: Path) -> None:

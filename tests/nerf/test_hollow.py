@@ -29,10 +29,10 @@ def test_bubbles_are_filled_and_bores_are_not() -> None:
     capture = capture_of(socket(), 30, 90, (20, 45, 70))
     clean = bored(False, False)
     above = BOX.points()[:, 2].reshape(BOX.shape) > -18  # below, where no camera is, the masks alone decide
-    assert ((filled(clean, BOX, [capture], 2) < 0) == (clean < 0))[above].mean() > 0.999
+    assert ((filled(clean, BOX, [capture]) < 0) == (clean < 0))[above].mean() > 0.999
     for crack in (False, True):
         hollow = bored(True, crack)
-        out = filled(hollow, BOX, [capture], 2)
+        out = filled(hollow, BOX, [capture])
         at = np.rint((np.array([17.0, 0, -8]) - BOX.low) / BOX.step).astype(int)
         assert hollow[tuple(at)] > 0 > out[tuple(at)]
         lost = (hollow > 0) & (clean < 0) & (out > 0)
@@ -49,5 +49,5 @@ def test_what_one_capture_cannot_see_into_another_opens() -> None:
     mesh = iso_surface(sdf, BOX.low, BOX.step)
     above, below = capture_of(mesh, 24, 90, (20, 45, 70)), capture_of(mesh, 24, 90, (-20, -45, -70))
     within = (abs(x) < 6) & (abs(y) < 6) & (abs(z + 4) < 4)
-    assert (filled(sdf, BOX, [above], 2)[within] < 0).all()
-    assert (filled(sdf, BOX, [above, below], 2)[within] > 0).all()
+    assert (filled(sdf, BOX, [above])[within] < 0).all()
+    assert (filled(sdf, BOX, [above, below])[within] > 0).all()
