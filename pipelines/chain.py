@@ -21,9 +21,15 @@ DEFAULT = Graph(
         stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=6),
         stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=6),
         stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES, version=3),
-        stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}),
-        stage("verify", "verify", "registration.verify.record:Verdict", {"poses": "poses", "clouds": "clouds", **HALVES}),
-        stage("icp", "icp", "registration.verify.record:Registration", {"verify": "verify", "clouds": "clouds", **HALVES}),
+        stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}, version=2),
+        stage(
+            "verify", "verify", "registration.verify.record:Verdict",
+            {"poses": "poses", "clouds": "clouds", **HALVES}, version=2,
+        ),
+        stage(
+            "icp", "icp", "registration.verify.record:Registration",
+            {"verify": "verify", "clouds": "clouds", **HALVES}, version=2,
+        ),
         stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
         stage(
             "nerf-full", "full", "registration.fuse.record:Model",
@@ -31,12 +37,12 @@ DEFAULT = Graph(
         ),
         stage(
             "labels", "labels", "registration.fuse.record:Labels",
-            {"model": "nerf-full", "capture_up": "capture-up", "capture_down": "capture-down"}, version=2,
+            {"model": "nerf-full", "icp": "icp", "capture_up": "capture-up", "capture_down": "capture-down"}, version=3,
         ),
         stage(
             "report", "report", "pipelines.report.record:Report",
             {"verify": "verify", "icp": "icp", "model": "nerf-full", "labels": "labels", "clouds": "clouds", **HALVES},
-            version=4,
+            version=5,
         ),
     ]
 )  # fmt: skip

@@ -77,18 +77,19 @@ def list_sets(bop_root: Path) -> int:
 @click.option("--mask-noise", type=click.FloatRange(0, 5), default=1.0, show_default=True, help="0: perfect masks.")
 @click.option("--noise", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="Of the sensor.")
 @click.option("--gloss", type=click.FloatRange(0, 2), default=0.35, show_default=True)
+@click.option("--print", "printed", is_flag=True, help="Printed packages; with --kind or --mesh: those parts, printed.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--force", is_flag=True, help="Replace a data set of this name.")
 def synth(name: str, bop_root: Path, objects: int, views: int, size: int, kinds: tuple[str, ...], meshes: tuple[Path, ...], depth: bool,
-          mask_noise: float, noise: float, gloss: float, seed: int, force: bool) -> int:  # fmt: skip
+          mask_noise: float, noise: float, gloss: float, printed: bool, seed: int, force: bool) -> int:  # fmt: skip
     """Render a data set NAME: two captures of each part, turned over in between; the truth in NAME_truth."""
     from pipelines.cli.bars import bar
     from registration.data.synthetic import SynthParams, make_dataset
 
-    params = SynthParams(views, size, depth, mask_noise, noise, gloss)
+    params = SynthParams(views, size, depth, mask_noise, noise, gloss, printed=printed)
     with bar(f"rendering {name}") as tick:
         place = make_dataset(
-            bop_root, name, objects=objects, seed=seed, kinds=kinds or ("none", "near", "exact"), meshes=meshes, params=params, force=force, tick=tick,  # type: ignore[arg-type]
+            bop_root, name, objects=objects, seed=seed, kinds=kinds, meshes=meshes, params=params, force=force, tick=tick,  # type: ignore[arg-type]
         )  # fmt: skip
     click.echo(f"{place}   (truth, for judging only: {place}_truth)")
     return Exit.ACCEPTED

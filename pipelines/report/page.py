@@ -98,6 +98,31 @@ def told_of(model: Model) -> str:
     return f"<p>{what}.</p><ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
 
 
+def hypotheses_of(verdict: Verdict) -> str:
+    """The likeliest hypotheses and what speaks against each."""
+    head = [
+        "rank",
+        "model",
+        "source",
+        "cost",
+        "outside masks, %",
+        "in free space, %",
+        "masks bare, px",
+        "print apart",
+        "sides turned by",
+        "moves the model by, % of d",
+    ]
+    body = [
+        [
+            str(n + 1), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[min(int(verdict.group[n]), 25)], verdict.source[n], f"{verdict.cost[n]:.1f}", f"{100 * verdict.mask[n]:.2f}",
+            f"{100 * (verdict.free[n] + verdict.deep[n]):.1f}", f"{verdict.bare[n]:.3f}", f"{verdict.colour[n]:.2f}", f"{verdict.turned[n]:.0f}°", f"{100 * verdict.moved[n]:.2f}",
+        ]
+        for n in range(min(8, len(verdict.cost)))
+    ]  # fmt: skip
+    said = "Hypotheses with the same letter give the same model. Cost is a loss of log-likelihood: one that is larger by 4.6 is a hundred times less likely."
+    return rows(head, body) + f"<p>{said}</p>"
+
+
 def make_report(
     params: ReportParams, verdict: Verdict, icp: Registration, model: Model, clouds: Clouds,
     nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture],
@@ -109,18 +134,6 @@ def make_report(
     caster = Caster(mesh.vertices, mesh.faces)
     word = "Accepted" if icp.accepted else "Not accepted"
     turn = T.angle_deg()
-    candidates = [
-        [
-            str(n + 1),
-            verdict.source[n],
-            f"{verdict.total[n]:.4f}",
-            f"{verdict.mask[n]:.4f}",
-            f"{verdict.free[n]:.4f}",
-            f"{verdict.overlap[n]:.2f}",
-            f"{100 * verdict.same[n]:.1f}",
-        ]
-        for n in range(min(8, len(verdict.total)))
-    ]
     halves = [
         [h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get("skipped", []))), str(len(n.odd))]
         for h, c, n in zip(("up", "down"), captures, nerfs, strict=True)
@@ -137,7 +150,7 @@ def make_report(
         figure(contact_sheet(captures[1], caster, T.inverse(), DOWN, params.pictures), "Capture down"),
         "<h2>Halves</h2>", rows(["half", "images", "PSNR of held-out images, dB", "silhouettes agree", "skipped", "do not fit"], halves),
         "<h2>Distances between the halves</h2>", rows(["direction", *next(iter(table.values()))], [[k, *(f"{x:,}" if isinstance(x, int) else f"{x:.3g}" for x in v.values())] for k, v in table.items()]),
-        "<h2>Hypotheses</h2>", rows(["rank", "source", "total", "outside masks", "in free space", "overlap", "moves the model by % of d"], candidates),
+        "<h2>Hypotheses</h2>", hypotheses_of(verdict),
     ]  # fmt: skip
     page = f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(name)}: regpipe</title><style>{STYLE}</style><body>{''.join(body)}</body></html>"
     return Report(page, as_csv(table), json.dumps(table, indent=1))

@@ -7,9 +7,12 @@ from registration.data.capture import Capture
 from registration.fuse.labels import labels_of
 from registration.fuse.params import LabelsParams
 from registration.fuse.record import Labels, Model
+from registration.verify.record import Registration
 
 
-def run(ctx: Context, params: LabelsParams, model: Model, capture_up: Capture, capture_down: Capture) -> Labels:
+def run(
+    ctx: Context, params: LabelsParams, model: Model, icp: Registration, capture_up: Capture, capture_down: Capture
+) -> Labels:
     """BOP label files."""
     objid = capture_up.notes.get("objid") or 1
-    return labels_of(capture_up, capture_down, model.T_up_from_down, model.fused, int(objid))
+    return labels_of(capture_up, capture_down, model.T_up_from_down, model.fused, int(objid), icp.symmetries)

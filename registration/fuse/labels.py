@@ -37,13 +37,15 @@ def model_info(points: Array, diameter: float) -> dict[str, float]:  # (n, 3)
     return out | {f"size_{axis}": float(v) for axis, v in zip("xyz", size, strict=True)}
 
 
-def labels_of(up: Capture, down: Capture, T_up_from_down: Rigid, fused: Fused, objid: int) -> Labels:
-    """All label files but the model itself."""
+def labels_of(
+    up: Capture, down: Capture, T_up_from_down: Rigid, fused: Fused, objid: int, symmetries: dict[str, Any]
+) -> Labels:
+    """All label files but the model itself; ``symmetries`` as BOP names them, in the model's frame."""
     files: dict[str, Any] = {
         "up/scene_gt.json": scene_gt(up, Rigid.identity(), objid),
         "up/scene_camera.json": scene_camera(up),
         "down/scene_gt.json": scene_gt(down, T_up_from_down.inverse(), objid),
         "down/scene_camera.json": scene_camera(down),
-        "models/models_info.json": {str(objid): model_info(fused.vertices, fused.diameter_mm)},
+        "models/models_info.json": {str(objid): model_info(fused.vertices, fused.diameter_mm) | symmetries},
     }
     return Labels(files)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
+from registration.geometry.grid import sampled
 from registration.geometry.rigid import Array
 
 
@@ -16,10 +17,10 @@ from registration.geometry.rigid import Array
 class Solid:
     """Signed distance to a surface, negative inside, known everywhere."""
 
-    low: Array  # (3,) mm
+    low: Array  # (3,)
     step: float
     grid: NDArray[np.float32]  # (x, y, z) mm
-    slopes: NDArray[np.float32]  # (3, x, y, z)
+    slopes: NDArray[np.float32]  # (x, y, z, 4): the distance, mm, and the direction in which it grows
 
     @classmethod
     def from_field(cls, low: Array, step: float, sdf: NDArray[np.float32], sure: float = 2.0) -> Solid:
@@ -30,23 +31,26 @@ class Solid:
         )
         near = np.clip((np.abs(far) - sure) / sure, 0, 1)  # 0: believe the field, 1: believe the measure
         grid = (near * far + (1 - near) * np.clip(sdf, -2 * sure, 2 * sure)) * step
-        return cls(low, step, grid.astype(np.float32), np.stack(list(np.gradient(grid, step))).astype(np.float32))
+        slopes = np.stack([grid, *np.gradient(grid, step)], 3).astype(np.float32)
+        return cls(low, step, grid.astype(np.float32), slopes)
 
     def at(self, points: Array) -> Array:  # (n, 3) -> (n,)
         """Signed distance, mm; beyond the grid the way to it is added."""
-        index = (points - self.low) / self.step
-        inner = np.clip(index, 0, np.array(self.grid.shape) - 1)
-        beyond = np.linalg.norm(index - inner, axis=1) * self.step
-        return map_coordinates(self.grid, inner.T, order=1, mode="nearest") + beyond
+        index, _, off = self._inside(points)
+        return sampled(self.grid[..., None], index)[:, 0] + off
 
-    def slope_at(self, points: Array) -> Array:  # (n, 3) -> (n, 3)
-        """Direction in which the distance grows; about one long."""
+    def around(self, points: Array) -> tuple[Array, Array]:  # (n, 3) -> (n,), (n, 3)
+        """Signed distance, and the direction in which it grows, about one long."""
+        index, away, off = self._inside(points)
+        read = sampled(self.slopes, index)
+        return read[:, 0] + off, np.where((off > 0)[:, None], away / np.maximum(off, 1e-9)[:, None], read[:, 1:])
+
+    def _inside(self, points: Array) -> tuple[Array, Array, Array]:
+        """The nearest place of the grid, in its steps, and the way from there, mm."""
         index = (points - self.low) / self.step
         inner = np.clip(index, 0, np.array(self.grid.shape) - 1)
-        out = np.stack([map_coordinates(s, inner.T, order=1, mode="nearest") for s in self.slopes], 1)
         away = (index - inner) * self.step
-        off = np.linalg.norm(away, axis=1)
-        return np.where((off > 0)[:, None], away / np.maximum(off, 1e-9)[:, None], out)
+        return inner, away, np.linalg.norm(away, axis=1)
 
 
 def chamfer_parts(a: Array, b: Array) -> tuple[Array, Array]:  # (n, 3), (m, 3) -> (n,), (m,)

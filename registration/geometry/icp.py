@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registration.geometry.distance import Solid
+from registration.geometry.paint import FAINT, LEAST_MET, Tone, unlit
 from registration.geometry.rigid import Array, Rigid
+
+PRINT_WEIGHT = 2.0
+"""What the print counts against the distances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,13 +23,20 @@ class Side:
     normals: Array  # (n, 3)
     solid: Solid
     trust: Array  # (n,) 0..1 weight of each point
+    bright: Array | None = None  # (n,) 0..1 brightness of each point, if the print is to be matched too
+    tone: Tone | None = None
+    """The brightness between the points."""
 
     def thinned(self, n: int, rng: np.random.Generator) -> Side:
         """At most n of the points."""
-        if len(self.points) <= n:
-            return self
-        pick = rng.permutation(len(self.points))[:n]
-        return Side(self.points[pick], self.normals[pick], self.solid, self.trust[pick])
+        return self if len(self.points) <= n else self.picked(rng.permutation(len(self.points))[:n])
+
+    def picked(self, index: NDArray[np.int64]) -> Side:
+        """Some of the points."""
+        bright = None if self.bright is None else self.bright[index]
+        return replace(
+            self, points=self.points[index], normals=self.normals[index], trust=self.trust[index], bright=bright
+        )
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ def residuals(points: Array, normals: Array, solid: Solid, reach: float) -> tupl
     A point in front of the surface is in known free space: it always counts, up to a limit. A point beneath it
     may belong to a part the other half never saw: it counts only near the surface and where the normals agree.
     """
-    distance, slope = solid.at(points), solid.slope_at(points)
+    distance, slope = solid.around(points)
     agree = np.clip((slope * normals).sum(1), 0, 1)
     scaled = np.abs(distance) / reach
     robust = 1 / (1 + scaled**2) ** 2
@@ -97,11 +109,36 @@ def normal_equations(up: Side, down: Side, T: Rigid, reach: float) -> tuple[Arra
     r2, g2, w2 = residuals(back.apply(up.points), back.turn(up.normals), down.solid, reach)
     g2 = T.turn(g2)  # the up points move the other way when T moves
     J2 = -np.concatenate([np.cross(up.points - middle, g2), g2], 1)
-    J, r = np.concatenate([J1, J2]), np.concatenate([r1, r2])
     a, b = down.trust, up.trust
-    w = np.concatenate([w1 * a / max(a.sum(), 1e-9), w2 * b / max(b.sum(), 1e-9)])  # each half has the same say
-    Jw = J * w[:, None]
-    return Jw.T @ J, Jw.T @ r, robust_cost(r1, r2, reach)
+    w1, w2 = w1 * a / max(a.sum(), 1e-9), w2 * b / max(b.sum(), 1e-9)  # each half has the same say
+    parts = [(J1, r1, w1), (J2, r2, w2)]
+    if up.tone and down.tone and up.bright is not None and down.bright is not None:
+        flat = lambda g, n: g - (g * n).sum(1, keepdims=True) * n  # noqa: E731
+        r, w, g = print_terms(moved, g1, down.bright, up.tone, w1, np.abs(r1) < 2 * reach, reach)
+        g = flat(g, g1)
+        parts.append((np.concatenate([np.cross(moved - middle, g), g], 1), r, w))
+        r, w, g = print_terms(back.apply(up.points), g2, up.bright, down.tone, w2, np.abs(r2) < 2 * reach, reach)
+        g = flat(T.turn(g), g2)
+        parts.append((-np.concatenate([np.cross(up.points - middle, g), g], 1), r, w))
+    A, b = np.zeros((6, 6)), np.zeros(6)
+    for J, r, w in parts:
+        A, b = A + (J * w[:, None]).T @ J, b + (J * w[:, None]).T @ r
+    return A, b, robust_cost(r1, r2, reach) + sum(float((w * r**2).sum()) / reach**2 for _, r, w in parts[2:])
+
+
+def print_terms(
+    points: Array, normals: Array, bright: Array, tone: Tone, weight: Array, met: NDArray[np.bool_], reach: float
+) -> tuple[Array, Array, Array]:
+    """Residuals (n,) and weights (n,) of brightness, as lengths in mm, and their slopes (n, 3): none where surfaces do not meet."""
+    there, slope = tone.around(points)
+    off = there - bright
+    if met.sum() < LEAST_MET:
+        return off, np.zeros(len(off)), slope
+    off[met] = unlit(off[met, None], normals[met])[:, 0]
+    varied = float((unlit(bright[met, None], normals[met]) ** 2).mean())
+    scale = reach / np.sqrt(varied + FAINT**2)  # a print's own spread counts as one reach
+    robust = 1 / (1 + (off * scale / (2 * reach)) ** 2)
+    return off * scale, PRINT_WEIGHT * weight * met * robust * varied / (varied + FAINT**2), slope * scale
 
 
 def robust_cost(r1: Array, r2: Array, reach: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from registration.data.capture import Capture
 from registration.geometry.distance import Solid
 from registration.geometry.icp import Side
+from registration.geometry.paint import PRINTED, Printed, Tone
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Cloud, NerfHalf
 from registration.progress import Tick
@@ -17,6 +18,8 @@ from registration.sources.params import PosesParams
 
 SURE = 0.3
 """Points of this confidence and more count in full."""
+PRINT_POINTS = 2_000
+"""So many points tell whether there is a print."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +30,23 @@ class HalfModel:
     nerf: NerfHalf
     cloud: Cloud
 
-    def side(self) -> Side:
-        """The half as the ICP sees it."""
-        solid = Solid.from_field(self.nerf.low, self.nerf.step, self.nerf.sdf)
-        trust = np.minimum(self.cloud.confidence.astype(float) / SURE, 1)
-        return Side(self.cloud.points, self.cloud.normals, solid, trust)
+    def side(self, print_too: bool = False) -> Side:
+        """The half as the ICP sees it; its print only if it is asked for."""
+        nerf, cloud = self.nerf, self.cloud
+        solid = Solid.from_field(nerf.low, nerf.step, nerf.sdf)
+        trust = np.minimum(cloud.confidence.astype(float) / SURE, 1)
+        tone = Tone.near(nerf.low, nerf.step, nerf.sdf, nerf.colour) if print_too else None
+        bright = cloud.colours.mean(1) / 255.0 if print_too else None
+        return Side(cloud.points, cloud.normals, solid, trust, bright, tone)
+
+    def has_print(self) -> bool:
+        """Whether the surface has more than one colour."""
+        return self.printed(PRINT_POINTS, np.random.default_rng(0)).strength() >= PRINTED
+
+    def printed(self, points: int, rng: np.random.Generator) -> Printed:
+        """The half's print, of which so many points are held against another one's."""
+        picked = np.sort(rng.permutation(len(self.cloud))[:points])
+        return Printed.of(self.cloud.points, self.cloud.normals, self.cloud.colours / 255.0, picked)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class PosesParams:
     """Which sources propose transforms between the halves."""
 
-    sources: tuple[str, ...] = ("shape",)
+    sources: tuple[str, ...] = ("shape", "print")
     """Names of entry points in the group regpipe.sources."""
     rotations: int = 12_000
     """shape: rotations tried by outline."""
@@ -19,5 +19,11 @@ class PosesParams:
     """shape: rotations pulled into contact."""
     refined: int = 60
     """shape: best ones of these pulled into contact again, finely."""
+    print_apart_deg: float = 9.0
+    """print: rotations nearer to a better one than this are dropped before contact."""
+    print_tried: int = 120
+    """print: rotations pulled into contact."""
+    print_refined: int = 16
+    """print: best ones of these on which the colours are laid over each other."""
     keep: int = 24
     """Hypotheses handed on by each source."""

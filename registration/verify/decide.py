@@ -2,89 +2,155 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from registration.geometry.distance import chamfer_parts
 from registration.geometry.icp import align
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
+from registration.verify.belief import TERMS, Belief, believe, cost_of, costs
+from registration.verify.body import Body, bare_masks
 from registration.verify.params import IcpParams, VerifyParams
 from registration.verify.record import Registration, Verdict
-from registration.verify.score import Evidence, Witness, judge
+from registration.verify.rivals import Sameness, turned
+from registration.verify.score import Evidence, judge
+from registration.verify.symmetry import symmetries_of
+from registration.verify.witness import Witness
+
+MARGIN = 30.0
+"""Hypotheses that cost so much more than the best are not looked at closely: nothing can make them win."""
+NEAR_DEG, NEAR_SHARE = 1.0, 0.01
+"""Transforms nearer than this came to the same place."""
+TOLD = 0.01
+"""Other models are named as alternatives from this probability on."""
+MOST_TOLD = 8
 
 
-def total_of(e: Evidence, p: VerifyParams) -> float:
-    """What hypotheses are ranked by: lower is better."""
-    return p.mask_weight * e.mask + p.free_weight * e.free + p.apart_weight * e.apart
+@dataclass(frozen=True)
+class Candidate:
+    """A hypothesis pulled into contact, and what speaks against it."""
+
+    T: Rigid
+    evidence: Evidence
+    source: str
+    body: Body | None = None
 
 
-def moved_off(model: Array, T: Rigid, other: Rigid, diameter: float) -> float:
-    """How far a model moves when one transform is taken for the other: 95 % of the surface, share of the diameter."""
-    a = other.inverse().apply(T.apply(model))
-    one, two = chamfer_parts(a, model)
-    return float(max(np.quantile(one, 0.95), np.quantile(two, 0.95))) / diameter
+@dataclass(frozen=True, eq=False)
+class Court:
+    """Both halves as witnesses, and how they are asked."""
 
+    up: Witness
+    down: Witness
+    diameter: float
+    params: VerifyParams
 
-def whole_model(up: HalfModel, down: HalfModel, T: Rigid, most: int, rng: np.random.Generator) -> Array:
-    """Both clouds in the down frame, thinned."""
-    points = np.concatenate([T.inverse().apply(up.cloud.points), down.cloud.points])
-    return points[rng.permutation(len(points))[:most]]
+    def cost(self, c: Candidate) -> float:
+        """Loss of log-likelihood."""
+        return cost_of(c.evidence, self.params)
+
+    def touched(self, start: Rigid, source: str) -> Candidate:
+        """Pull a guess into contact and hear the quick evidence."""
+        reach = self.params.reach * self.diameter
+        T = align(self.up.side, self.down.side, start, (2 * reach, reach)).T_up_from_down
+        return Candidate(T, judge(self.up, self.down, T, self.diameter, reach), source)
+
+    def looked_at(self, c: Candidate) -> Candidate:
+        """Hold the common body against the images too."""
+        body = Body.common(self.up, self.down, c.T, self.params.voxels)
+        bare = bare_masks(body, self.up, self.down, c.T)
+        return replace(c, evidence=replace(c.evidence, bare=bare), body=body)
+
+    def near(self, a: Candidate, b: Candidate) -> bool:
+        """Whether both came to the same place."""
+        return a.T.angle_deg(b.T) < NEAR_DEG and bool(np.linalg.norm(a.T.t - b.T.t) < NEAR_SHARE * self.diameter)
+
+    def likeliest(self, found: Iterable[Candidate]) -> list[Candidate]:
+        """In order, those that came to the same place counted once, those without a chance left out."""
+        out: list[Candidate] = []
+        for c in sorted(found, key=self.cost):
+            if out and self.cost(c) > self.cost(out[0]) + MARGIN:
+                break
+            if not any(self.near(c, other) for other in out):
+                out.append(c)
+        return out[: self.params.looked_at]
 
 
 def verify(
-    up: HalfModel,
-    down: HalfModel,
-    guesses: Hypotheses,
-    diameter: float,
-    params: VerifyParams,
-    rng: np.random.Generator,
-    tick: Tick,
-) -> Verdict:
-    """Pull every guess into contact, judge it, rank all."""
-    a, b = Witness.of(up, params.points, rng), Witness.of(down, params.points, rng)
-    judged: list[tuple[Rigid, Evidence, str]] = []
-    for n, (matrix, source) in enumerate(zip(guesses.T_up_from_down, guesses.source, strict=True)):
-        reaches = (0.02 * diameter, params.reach * diameter)
-        T = align(a.side, b.side, Rigid.from_matrix(matrix), reaches).T_up_from_down
-        if all(T.angle_deg(k) > 1.0 or np.linalg.norm(T.t - k.t) > 0.01 * diameter for k, _, _ in judged):
-            judged.append((T, judge(a, b, T, params.reach * diameter), source))
-        tick(n + 1, len(guesses))
-    judged.sort(key=lambda row: total_of(row[1], params))
-    best = judged[0][0]
-    model = whole_model(up, down, best, 6000, rng)
-    same = np.array([0.0] + [moved_off(model, best, T, diameter) for T, _, _ in judged[1:]])
-    totals = np.array([total_of(e, params) for _, e, _ in judged])
-    confidence, reasons = confidence_of(judged[0][1], totals, same, params)
-    column = lambda name: np.array([getattr(e, name) for _, e, _ in judged])  # noqa: E731
+    up: HalfModel, down: HalfModel, guesses: Hypotheses, diameter: float, params: VerifyParams,
+    rng: np.random.Generator, tick: Tick,
+) -> Verdict:  # fmt: skip
+    """Pull every guess into contact, judge it, judge the turns of the best one beside it, rank all."""
+    court = Court(Witness.of(up, params.points, rng), Witness.of(down, params.points, rng), diameter, params)
+    total, done = len(guesses) + params.turns + params.looked_at, 0
+
+    def told(c: Candidate) -> Candidate:
+        nonlocal done
+        done += 1
+        tick(min(done, total), total)
+        return c
+
+    pairs = zip(guesses.T_up_from_down, guesses.source, strict=True)
+    found = [told(court.touched(Rigid.from_matrix(matrix), source)) for matrix, source in pairs]
+    best = court.looked_at(court.likeliest(found)[0])
+    if best.body is not None:
+        turns = turned(best.body, best.T, diameter, params.turns)
+        found += [told(court.touched(T, best.source)) for T in turns]
+    ranked = sorted((told(court.looked_at(c)) for c in court.likeliest(found)), key=court.cost)
+    tick(total, total)
+    return verdict_of(court, ranked, len(guesses))
+
+
+def verdict_of(court: Court, ranked: list[Candidate], candidates: int) -> Verdict:
+    """Which give the same model, and how likely the best one is."""
+    best, params = ranked[0], court.params
+    cost = np.array([court.cost(c) for c in ranked])
+    group, moved, symmetries = np.arange(len(ranked)), np.ones(len(ranked)), {}
+    if best.body is not None:
+        sameness = Sameness(best.body, court.up, court.down, best.T, court.diameter, params)
+        group, moved = sameness.groups([c.T for c in ranked])
+        symmetries = symmetries_of(sameness, [c.T for c, g in zip(ranked, group, strict=True) if g == 0])
+    belief = believe(cost, group, params.none_cost)
+    column: Callable[[str], Array] = lambda name: np.array([getattr(c.evidence, name) for c in ranked], float)  # noqa: E731
     return Verdict(
-        T_up_from_down=np.array([T.as_matrix() for T, _, _ in judged]), mask=column("mask"), free=column("free"), apart=column("apart"),
-        overlap=column("overlap"), chamfer_mm=column("chamfer_mm"), total=totals, same=same,
-        tied=(totals - totals[0] < params.tie) & (np.arange(len(totals)) > 0), same_model=same <= params.same,
-        source=tuple(s for _, _, s in judged), candidates=len(guesses), confidence=confidence, reasons=reasons,
+        T_up_from_down=np.array([c.T.as_matrix() for c in ranked]), **{name: column(name) for name in TERMS},
+        tilt=column("tilt"), turned=column("turned"), overlap=column("overlap"), chamfer_mm=column("chamfer_mm"),
+        cost=cost, moved=moved, group=group, probability=belief.each, none=belief.none,
+        source=tuple(c.source for c in ranked), candidates=candidates, reasons=reasons_of(ranked, belief, params),
+        symmetries=symmetries,
     )  # fmt: skip
 
 
-def confidence_of(best: Evidence, totals: Array, same: Array, params: VerifyParams) -> tuple[float, tuple[str, ...]]:
-    """A first, simple confidence: is the best one good in itself, and whether a rival that gives another model comes near."""
+def reasons_of(ranked: list[Candidate], belief: Belief, params: VerifyParams) -> tuple[str, ...]:
+    """Why the confidence is what it is, in words."""
+    e = ranked[0].evidence
+    out = [
+        f"{100 * e.mask:.2f} % of the points outside the other capture's masks, beyond the masks' own noise",
+        f"{100 * (e.free + e.deep):.1f} % stand in space the other capture looked through",
+        f"{100 * e.overlap:.0f} % of the points meet the other half's surface",
+    ]
+    if len(belief.each) == 1:
+        out.append("no rival gives another model")
+    else:
+        rival = ranked[int(np.flatnonzero(belief.group == 1)[0])].evidence
+        ours, theirs = costs(e, params), costs(rival, params)
+        most = max(theirs, key=lambda name: theirs[name] - ours[name])
+        odds = belief.each[0] / max(belief.each[1], 1e-12)
+        words = "more than a million" if odds > 1e6 else f"{odds:,.0f}" if odds >= 10 else f"{odds:.1f}"
+        out.append(f"the nearest rival with another model is {words} times less likely, most of all by {SAID[most]}")
+    if belief.none > TOLD:
+        out.append(f"with a probability of {100 * belief.none:.0f} % none of the hypotheses is right")
+    return tuple(out)
 
-    def falling(x: float, half: float, width: float) -> float:
-        return float(1 / (1 + np.exp(np.clip((x - half) / width, -50, 50))))
 
-    fits = falling(best.mask, 0.02, 0.003) * falling(best.free, 0.12, 0.015)
-    meets = 1 - falling(best.overlap, 0.15, 0.03)
-    rivals = np.flatnonzero(same > params.same)
-    gap = float(totals[rivals].min() - totals[0]) if len(rivals) else float("inf")
-    clear = 1 - falling(gap, params.tie, params.tie / 4)
-    reasons = (
-        f"{100 * best.mask:.1f} % of the points outside the other capture's masks, beyond the masks' own noise",
-        f"{100 * best.free:.1f} % stand in space the other capture looked through",
-        f"{100 * best.overlap:.0f} % of the points meet the other half's surface",
-        "no rival gives another model"
-        if not len(rivals)
-        else f"the nearest rival with another model is {gap:.4f} worse ({params.tie:g} counts as a tie)",
-    )
-    return fits * meets * clear, reasons
+SAID = {
+    "mask": "points outside the masks", "free": "points in free space", "deep": "cavities that do not fit",
+    "apart": "the gap between the surfaces", "colour": "the print", "bare": "parts of the masks that stay bare",
+    "same_side": "the side that both captures would have looked at",
+}  # fmt: skip
 
 
 def refine(
@@ -92,26 +158,32 @@ def refine(
 ) -> Registration:
     """Polish the best hypothesis; leave it as it was if the ICP does not settle."""
     start = Rigid.from_matrix(verdict.T_up_from_down[0])
-    a, b = up.side().thinned(params.points, rng), down.side().thinned(params.points, rng)
+    a, b = (h.side(h.has_print()).thinned(params.points, rng) for h in (up, down))
     reaches = (params.reach_coarse * diameter, params.reach_fine * diameter)
     result = align(a, b, start, reaches, params.max_iterations)
     wandered = result.T_up_from_down.angle_deg(start) > 5
     T = start if wandered or not np.isfinite(result.rms_mm) else result.T_up_from_down
-    close = np.flatnonzero(verdict.tied)[:8]
-    alternatives = tuple(
-        {
-            "T_up_from_down": verdict.T_up_from_down[n].tolist(),
-            "confidence": round(verdict.confidence, 4),
-            "same_model": bool(verdict.same_model[n]),
-        }
-        for n in close
-    )
-    ahead, home = b.points, a.points
-    gaps = np.abs(np.concatenate([a.solid.at(T.apply(ahead)), b.solid.at(T.inverse().apply(home))]))
+    gaps = np.abs(np.concatenate([a.solid.at(T.apply(b.points)), b.solid.at(T.inverse().apply(a.points))]))
     near = gaps < 2 * params.reach_coarse * diameter
+    confidence = float(verdict.probability[0])
     return Registration(
-        T_up_from_down=T, confidence=verdict.confidence, accepted=verdict.confidence >= params.accept, alternatives=alternatives,
+        T_up_from_down=T, confidence=confidence, accepted=confidence >= params.accept, alternatives=alternatives_of(verdict),
         source=verdict.source[0], candidates=verdict.candidates, chamfer_mm=float(gaps[near].mean()) if near.any() else float("inf"),
         overlap=float(near.mean()), diameter_mm=diameter, rms_mm=result.rms_mm, converged=result.converged and not wandered,
-        start=start.as_matrix(), reasons=verdict.reasons,
+        start=start.as_matrix(), reasons=verdict.reasons, symmetries=verdict.symmetries,
     )  # fmt: skip
+
+
+def alternatives_of(verdict: Verdict) -> tuple[dict[str, object], ...]:
+    """Transforms that the evidence cannot tell from the best one: of the same model, and of others that are not unlikely."""
+    told = [
+        n for n in range(1, len(verdict.cost)) if verdict.group[n] == 0 or verdict.probability[verdict.group[n]] >= TOLD
+    ]
+    return tuple(
+        {
+            "T_up_from_down": verdict.T_up_from_down[n].tolist(),
+            "confidence": round(float(verdict.probability[verdict.group[n]]), 4),
+            "same_model": bool(verdict.group[n] == 0),
+        }
+        for n in told[:MOST_TOLD]
+    )

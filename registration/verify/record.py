@@ -18,19 +18,27 @@ class Verdict:
     T_up_from_down: Array  # (n, 4, 4)
     mask: Array  # (n,) see score.Evidence
     free: Array  # (n,)
+    deep: Array  # (n,)
     apart: Array  # (n,)
+    tilt: Array  # (n,)
+    colour: Array  # (n,)
+    bare: Array  # (n,)
+    turned: Array  # (n,) degrees
     overlap: Array  # (n,)
     chamfer_mm: Array  # (n,)
-    total: Array  # (n,) lower is better
-    same: Array  # (n,) how far each moves the model off the best one's, share of the diameter
-    tied: NDArray[np.bool_]  # (n,) the evidence cannot tell it from the best one
-    same_model: NDArray[np.bool_]  # (n,) gives the same model as the best one
+    cost: Array  # (n,) loss of log-likelihood: lower is better
+    moved: Array  # (n,) how far each moves the model off the best one's, share of the diameter
+    group: NDArray[np.int64]  # (n,) the same number for the same model, 0 for the best one's
+    probability: Array  # (groups,) of each model
+    none: float
+    """Probability that none is right."""
     source: tuple[str, ...]  # (n,)
     candidates: int
     """Hypotheses proposed, before those that meet were counted once."""
-    confidence: float
     reasons: tuple[str, ...]
     """Why the confidence is what it is, in words."""
+    symmetries: dict[str, Any]
+    """Motions that leave the model as it is, in the up frame, as BOP's models_info.json names them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,3 +59,5 @@ class Registration:
     converged: bool
     start: Array  # (4, 4) where the refinement began
     reasons: tuple[str, ...]
+    symmetries: dict[str, Any]
+    """See Verdict."""

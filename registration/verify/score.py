@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from registration.data.capture import Capture
-from registration.geometry.hull import signed_mask_distance
-from registration.geometry.icp import Side
+from registration.geometry.paint import MEETS_COSINE, print_apart
 from registration.geometry.rigid import Array, Rigid
-from registration.sources.base import HalfModel
+from registration.verify.witness import Witness, outside_masks, turned_deg
 
-SATURATED_PX = 4.0
-"""Points further outside a mask than this are no worse."""
+RIM = 0.015
+"""Points less deep than this, as a share of the diameter, beneath the hull stand where silhouettes held the surface."""
 
 
 @dataclass(frozen=True)
@@ -24,72 +21,68 @@ class Evidence:
     mask: float
     """Points of either half outside the other's masks."""
     free: float
-    """Points of either half where the other half's cameras looked through."""
+    """Points of either half, near its hull, where the other half's cameras looked through."""
+    deep: float
+    """The same for points in its cavities, whose place is less sure."""
     apart: float
     """Both halves' surfaces, where both saw them, differ: share of the reach."""
+    tilt: float
+    """Their normals differ: mean of one minus the cosine."""
+    colour: float
+    """Their prints differ: 0 the same, 1 unrelated; also 0 where there is no print."""
     overlap: float
     """Share of points of either half that lie on the other's surface."""
     chamfer_mm: float
     """Mean distance of overlapping surfaces."""
-
-    @property
-    def total(self) -> float:
-        """What hypotheses are ranked by: lower is better."""
-        return self.mask + self.free + self.apart
-
-
-@dataclass(frozen=True, eq=False)
-class Witness:
-    """One half, ready to be asked."""
-
-    side: Side
-    capture: Capture
-    distances: NDArray[np.float32]  # (n, h, w) signed pixels to the masks' borders
-    own: float
-    """How much its own points contradict its own masks: noise."""
-
-    @classmethod
-    def of(cls, half: HalfModel, points: int, rng: np.random.Generator) -> Witness:
-        """Thin the cloud and measure the half against itself."""
-        inside = [None] * len(half.capture) if half.capture.inside is None else list(half.capture.inside)
-        distances = np.stack([signed_mask_distance(m, k) for m, k in zip(half.capture.mask, inside, strict=True)])
-        side = half.side().thinned(points, rng)
-        blank = cls(side, half.capture, distances, 0.0)
-        return cls(side, half.capture, distances, outside_masks(side.points, blank))
+    turned: float
+    """Degrees between the sides that both captures looked at."""
+    bare: float = 0.0
+    """Depth in pixels of what the masks show and the body common to both halves does not fill."""
 
 
-def outside_masks(points: Array, witness: Witness) -> float:  # (n, 3) in the witness's frame
-    """Mean over views and points of how far points fall outside the masks, beyond one pixel."""
-    cameras, total = witness.capture.cameras, 0.0
-    limit = np.array([cameras.width - 1, cameras.height - 1])
-    for i, distance in enumerate(witness.distances):
-        uv, z = cameras.project(i, points)
-        xy = np.clip(np.rint(uv), 0, limit).astype(int)
-        beyond = np.abs(uv - xy).max(1)  # a point outside the crop is outside the mask, and by how much
-        beyond = np.where(beyond > 0.51, beyond, 0)
-        out = np.clip(beyond - distance[xy[:, 1], xy[:, 0]] - 1.0, 0, SATURATED_PX) / SATURATED_PX
-        total += float(np.where(z > 0, out, 1.0).mean())
-    return total / len(witness.distances)
+@dataclass(frozen=True)
+class Meeting:
+    """One half's points in the other's solid."""
+
+    free: float
+    deep: float
+    apart: float
+    tilt: float
+    overlap: float
+    chamfer_mm: float
 
 
-def into(points: Array, normals: Array, side: Side, reach: float) -> tuple[float, float, float, float]:
-    """Of points in a side's frame: free-space contradiction, gap where surfaces meet, overlap, chamfer in mm."""
-    distance, slope = side.solid.at(points), side.solid.slope_at(points)
+def into(points: Array, normals: Array, home: Witness, host: Witness, reach: float, rim: float) -> Meeting:
+    """Of the home half's points, moved into the host's frame."""
+    solid = host.side.solid
+    distance, slope = solid.around(points)
     ahead = np.clip(distance - 0.25 * reach, 0, None) / reach
-    free = float((ahead**2 / (1 + ahead**2)).mean())
-    meets = (np.abs(distance) < 2 * reach) & ((slope * normals).sum(1) > 0.7)
+    contrary = ahead**2 / (1 + ahead**2)
+    shallow, trust = home.deep < rim, home.side.trust / max(float(home.side.trust.sum()), 1e-9)
+    share = lambda which: float(contrary[which] @ trust[which])  # noqa: E731
+    cosine = (slope * normals).sum(1)
+    meets = (np.abs(distance) < 2 * reach) & (cosine > MEETS_COSINE)
     if not meets.any():
-        return free, 1.0, 0.0, float("inf")
+        return Meeting(share(shallow), share(~shallow), 1.0, 1 - MEETS_COSINE, 0.0, float("inf"))
     gap = np.abs(distance[meets])
-    return free, float(np.clip(gap / reach, 0, 1).mean()), float(meets.mean()), float(gap.mean())
+    return Meeting(
+        share(shallow), share(~shallow), float(np.clip(gap / reach, 0, 1).mean()),
+        float((1 - cosine[meets]).clip(0).mean()), float(meets.mean()), float(gap.mean()),
+    )  # fmt: skip
 
 
-def judge(up: Witness, down: Witness, T_up_from_down: Rigid, reach: float) -> Evidence:
-    """All evidence for and against one hypothesis; ``reach`` in mm is what counts as a contradiction."""
+def judge(up: Witness, down: Witness, T_up_from_down: Rigid, diameter: float, reach: float) -> Evidence:
+    """The evidence for and against one hypothesis; ``reach`` in mm is what counts as a contradiction."""
     back = T_up_from_down.inverse()
     moved, moved_n = T_up_from_down.apply(down.side.points), T_up_from_down.turn(down.side.normals)
     home, home_n = back.apply(up.side.points), back.turn(up.side.normals)
-    mask = (outside_masks(moved, up) - down.own + outside_masks(home, down) - up.own) / 2
-    f1, a1, o1, c1 = into(moved, moved_n, up.side, reach)
-    f2, a2, o2, c2 = into(home, home_n, down.side, reach)
-    return Evidence(max(0.0, mask), (f1 + f2) / 2, (a1 + a2) / 2, (o1 + o2) / 2, (c1 + c2) / 2)
+    mask = outside_masks(moved, down.side.trust, up.capture, up.distances) - down.own
+    mask += outside_masks(home, up.side.trust, down.capture, down.distances) - up.own
+    one = into(moved, moved_n, down, up, reach, RIM * diameter)
+    two = into(home, home_n, up, down, reach, RIM * diameter)
+    mean = lambda name: (getattr(one, name) + getattr(two, name)) / 2  # noqa: E731
+    return Evidence(
+        max(0.0, mask / 2), mean("free"), mean("deep"), mean("apart"), mean("tilt"),
+        print_apart(up.printed, down.printed, T_up_from_down, 2 * reach), mean("overlap"), mean("chamfer_mm"),
+        turned_deg(up, down, T_up_from_down),
+    )  # fmt: skip

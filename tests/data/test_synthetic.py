@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -10,12 +11,15 @@ import manifold3d
 import numpy as np
 import pytest
 import trimesh
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registration.data.synthetic import SynthParams, make_dataset
+from pipelines.cli.data import synth
+from registration.data.synthetic import SynthParams, dataset, make_dataset
 from registration.data.synthetic.dataset import load_part, symmetries
-from registration.data.synthetic.parts import Kind, make_part
+from registration.data.synthetic.paint import make_print
+from registration.data.synthetic.parts import Kind, Part, make_package, make_part
 from registration.errors import UserError
 from registration.geometry.camera import Cameras
 from registration.geometry.distance import chamfer_parts
@@ -142,3 +146,96 @@ def test_what_is_there_stays_unless_forced(tmp_path: Path) -> None:
     make_dataset(tmp_path, "parts", objects=1, params=PLAIN, force=True)
     assert not (place / "mine.txt").exists() and (tmp_path / "parts_truth").is_dir()
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+# Printed parts
+
+
+def surface(part: Part) -> tuple[np.ndarray, np.ndarray]:
+    points, face, _ = part.mesh.sample(4000, np.random.default_rng(0))
+    return points, part.mesh.face_normals()[face]
+
+
+def likeness_of_turned_print(part: Part, seed: int) -> float:
+    """Largest correlation of a part's print with itself, turned by 30 degrees or more as the shape allows."""
+    worn = make_print(np.ptp(part.mesh.vertices, axis=0), np.random.default_rng(seed), part.fold == 0)
+    (points, normals), fold = surface(part), part.fold or 12
+    flips = [0] if part.name == "bottle" or part.kind != "exact" else [0, np.pi]
+    turns = [Rigid.exp([f, 0, 0, 0, 0, 0]) for f in flips]
+    turns = [t @ Rigid.exp([0, 0, 2 * np.pi * k / fold, 0, 0, 0]) for t, k in product(turns, range(fold))][1:]
+    own = worn(points, normals)
+    others = [worn(T.apply(points), normals @ T.R.T) for T in turns]
+    return max(np.corrcoef((own - own.mean(0)).ravel(), (o - o.mean(0)).ravel())[0, 1] for o in others)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000))
+def test_packages_are_closed_and_symmetric_but_for_their_print(seed: int) -> None:
+    part = make_package(np.random.default_rng(seed))
+    mesh = trimesh.Trimesh(part.mesh.vertices, part.mesh.faces, process=False)
+    assert mesh.is_watertight and mesh.volume > 0 and part.kind == "exact"
+    body = manifold3d.Manifold(
+        manifold3d.Mesh(part.mesh.vertices.astype(np.float32), part.mesh.faces.astype(np.uint32))
+    )
+    changed = lambda degrees: (body - body.rotate([0, 0, degrees])).volume() / body.volume()  # noqa: E731
+    assert changed(360 / (part.fold or 12)) < 0.01
+    assert part.fold == 0 or changed(180 / part.fold) > 0.02
+    assert likeness_of_turned_print(part, seed) < 0.7
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_print_breaks_the_symmetry_of_any_part(seed: int) -> None:
+    assert likeness_of_turned_print(make_part("exact", np.random.default_rng(seed)), seed) < 0.7
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_a_print_is_one_for_one_seed_and_moves_with_its_part(around: bool) -> None:
+    part, T = make_package(np.random.default_rng(1)), Rigid.exp([1, -2, 0.5, 30, -20, 10])
+    points, normals = surface(part)
+    one, again, other = (
+        make_print(np.ptp(part.mesh.vertices, axis=0), np.random.default_rng(s), around) for s in (5, 5, 6)
+    )
+    albedo = one(points, normals)
+    assert albedo.min() > 0 and albedo.max() < 1 and albedo.std(0).max() > 0.01
+    assert (albedo == again(points, normals)).all() and np.abs(albedo - other(points, normals)).mean() > 0.01
+    moved = one.posed(T)(T.apply(points), normals @ T.R.T)
+    assert (np.abs(moved - albedo).max(1) < 1e-6).mean() > 0.99  # where two sides meet, rounding chooses
+
+
+def tints(root: Path, name: str) -> list[float]:
+    """How far the channels of the first image of each capture are apart, in levels: the mean over the object."""
+    files = sorted((root / name).rglob("rgb/000000.png"))
+    images = [cv2.imread(str(f), cv2.IMREAD_COLOR).astype(float) for f in files]
+    return [float(np.ptp(i, axis=2)[i.max(2) > 40].mean()) for i in images]
+
+
+def test_printed_captures_are_coloured_and_their_truth_names_no_symmetries(tmp_path: Path) -> None:
+    args = ["prints", "--print", "--objects", "2", "--views", "8", "--size", "48", "--seed", "2"]
+    done = CliRunner().invoke(synth, [*args, "--bop-root", str(tmp_path)], standalone_mode=False)
+    assert done.exception is None, done.output
+    assert min(tints(tmp_path, "prints")) > 10
+    assert json.loads((tmp_path / "prints/dataset_info.json").read_text())["printed"]
+    for file in sorted((tmp_path / "prints_truth").glob("*.json")):
+        facts = json.loads(file.read_text())
+        assert facts["textured"] and facts["symmetry"] == "exact" and facts["fold"] != 1
+        assert not [key for key in facts if key.startswith("symmetries")]
+        true = trimesh.load(file.with_suffix(".ply"))
+        assert facts["name"] in ("box", "bottle", "tin") and len(np.unique(true.visual.vertex_colors, axis=0)) > 5
+
+
+def test_a_named_kind_is_printed_too(tmp_path: Path) -> None:
+    make_dataset(tmp_path, "kinds", objects=1, kinds=("near",), params=SynthParams(8, 48, printed=True))
+    facts = json.loads((tmp_path / "kinds_truth/obj_000001.json").read_text())
+    assert facts["textured"] and facts["symmetry"] == "near" and facts["fold"] == 1
+
+
+def test_without_print_nothing_is_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "make_print", None)
+    monkeypatch.setattr(dataset, "make_package", None)
+    make_dataset(tmp_path, "grey", objects=3, params=PLAIN)
+    assert max(tints(tmp_path, "grey")) < 4
+    assert "printed" not in json.loads((tmp_path / "grey/dataset_info.json").read_text())
+    for n, kind in enumerate(("none", "near", "exact")):
+        facts = json.loads((tmp_path / f"grey_truth/obj_{n + 1:06d}.json").read_text())
+        assert not facts["textured"] and facts["symmetry"] == kind
+        assert any(key.startswith("symmetries") for key in facts)

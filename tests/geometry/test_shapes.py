@@ -86,7 +86,8 @@ def test_a_solid_knows_its_distance_everywhere() -> None:
     assert np.abs(solid.at(p) - true).max() < 1.2 and np.abs(solid.at(p) - true)[np.abs(true) < 2].max() < 0.2
     far = np.array([[300.0, 0, 0]])
     assert solid.at(far)[0] == pytest.approx(280, abs=8)
-    away = solid.slope_at(p[np.abs(true) < 3])
+    at, away = solid.around(p[np.abs(true) < 3])
+    close(at, solid.at(p[np.abs(true) < 3]), 1e-6)
     assert ((away * p[np.abs(true) < 3]).sum(1) / np.linalg.norm(p[np.abs(true) < 3], axis=1) > 0.8).all()
 
 

@@ -37,7 +37,7 @@ def some_fused(shift: float = 0.0) -> Fused:
 
 
 def icp() -> Registration:
-    return Registration(T_ICP, 0.9, True, (), "shape", 5, 0.1, 0.8, 60.0, 0.2, True, np.eye(4), ("fits",))
+    return Registration(T_ICP, 0.9, True, (), "shape", 5, 0.1, 0.8, 60.0, 0.2, True, np.eye(4), ("fits",), {})
 
 
 def test_without_steps_the_fused_model_is_passed_on(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_result_labels_and_model_are_of_one_frame(tmp_path: Path) -> None:
     )
     ctx = Context(np.random.default_rng(0), "cpu", tmp_path, silent, logging.getLogger("test"))
     up, down = capture_of(knob(), views=4), capture_of(knob(), views=3)
-    written = labels.run(ctx, LabelsParams(), model, up, down)
+    written = labels.run(ctx, LabelsParams(), model, icp(), up, down)
     records = dict(zip(NEEDED, (icp(), model, written, Report("<p>", "a", "{}")), strict=True))
     run = SimpleNamespace(
         keys=dict.fromkeys(NEEDED, "k"), record=records.__getitem__, graph=DEFAULT, seconds={"icp": 1.0}

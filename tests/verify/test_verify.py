@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from registration.data.capture import Capture
 from registration.fuse.labels import labels_of
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
@@ -16,9 +15,6 @@ from registration.geometry.distance import chamfer_parts
 from registration.geometry.mesh import TriMesh, diameter
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
-from registration.nerf.cloud import cloud_of
-from registration.nerf.params import CloudParams
-from registration.nerf.record import NerfHalf
 from registration.progress import silent
 from registration.sources.base import HalfModel, Hypotheses, Hypothesis
 from registration.sources.catalogue import known, load
@@ -26,50 +22,18 @@ from registration.sources.params import PosesParams
 from registration.sources.shape import outline_fit
 from registration.verify.decide import refine, verify
 from registration.verify.params import IcpParams, VerifyParams
-from registration.verify.score import Witness, judge
-from tests.geometry.bodies import capture_of, knob
-from tests.geometry.test_icp import solid_of
+from registration.verify.score import judge
+from registration.verify.witness import Witness
+from tests.geometry.bodies import knob
+from tests.verify.made import T_TRUE, half_of_body, pair_of
 
-T_TRUE = Rigid.exp([np.pi * 0.97, 0.15, 0.3, 6, -4, 9])  # T_up_from_down: turned over, a little off level
-
-
-def exact_half(mesh: TriMesh, capture: Capture) -> NerfHalf:
-    """What a perfect training would answer."""
-    solid = solid_of(mesh)
-    grey = np.full((*solid.grid.shape, 3), 128, np.uint8)
-    tint = np.full((len(mesh.vertices), 3), 128, np.uint8)
-    light = np.zeros((len(capture), 9), np.float32)
-    return NerfHalf(
-        solid.low,
-        solid.step,
-        (solid.grid / solid.step).astype(np.float32),
-        grey,
-        light,
-        np.zeros(27, np.float32),
-        np.array([0.0, 0, 1]),
-        mesh.vertices,
-        mesh.faces,
-        mesh.vertex_normals(),
-        tint,
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int64),
-        30.0,
-        1.0,
-        np.zeros((1, 2)),
-    )
+TURN = np.diag([-1.0, -1, 1, 1]).ravel().tolist()
 
 
 @pytest.fixture(scope="module")
 def halves() -> tuple[HalfModel, HalfModel]:
     """The knob seen from above in both captures, turned over in between."""
-    out = []
-    for mesh in (knob(), knob().moved(T_TRUE.inverse())):
-        capture = capture_of(mesh, views=18, size=96)
-        half = exact_half(mesh, capture)
-        out.append(
-            HalfModel(capture, half, cloud_of(half, capture, CloudParams(points=4000), np.random.default_rng(0)))
-        )
-    return out[0], out[1]
+    return pair_of(knob())
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +65,8 @@ def test_shape_finds_it_and_verify_ranks_it_first(halves: tuple[HalfModel, HalfM
         *halves, Hypotheses.of(wrong + right), size, VerifyParams(points=1500), np.random.default_rng(0), silent
     )
     best = Rigid.from_matrix(verdict.T_up_from_down[0])
-    assert best.angle_deg(T_TRUE) < 1.5 and verdict.confidence > 0.9 and verdict.candidates == len(right) + 2
+    assert best.angle_deg(T_TRUE) < 1.5 and verdict.probability[0] > 0.99 and verdict.candidates == len(right) + 2
+    assert verdict.group[0] == 0 and verdict.symmetries == {} and (np.diff(verdict.cost) >= 0).all()
     result = refine(*halves, verdict, size, IcpParams(points=3000), np.random.default_rng(0))
     assert result.accepted and result.T_up_from_down.angle_deg(T_TRUE) < 1.0 and result.chamfer_mm < 0.01 * size
 
@@ -111,19 +76,15 @@ def test_evidence_is_about_nothing_for_the_truth_and_grows_with_the_error(halves
     up, down = (Witness.of(h, 1500, rng) for h in halves)
     totals = []
     for degrees in (0, 4, 12, 90):
-        e = judge(
-            up, down, T_TRUE @ Rigid.exp([0, np.radians(degrees), 0, 0, 0, 0]), 0.03 * diameter(halves[0].nerf.vertices)
-        )
-        totals.append(e.mask + e.free)
+        size = diameter(halves[0].nerf.vertices)
+        e = judge(up, down, T_TRUE @ Rigid.exp([0, np.radians(degrees), 0, 0, 0, 0]), size, 0.03 * size)
+        totals.append(e.mask + e.free + e.deep)
     assert totals[0] < 0.03 and all(a < b for a, b in pairwise(totals))
 
 
 def test_a_hopeless_pair_is_not_accepted(halves: tuple[HalfModel, HalfModel]) -> None:
     x = knob().vertices * (2.2, 0.35, 0.6)
-    other = TriMesh(x, knob().faces)
-    capture = capture_of(other, views=18, size=96)
-    half = exact_half(other, capture)
-    stranger = HalfModel(capture, half, cloud_of(half, capture, CloudParams(points=2000), np.random.default_rng(0)))
+    stranger = half_of_body(TriMesh(x, knob().faces), Rigid.identity(), points=2000)
     rng = np.random.default_rng(0)
     found = (
         load("shape")
@@ -131,7 +92,7 @@ def test_a_hopeless_pair_is_not_accepted(halves: tuple[HalfModel, HalfModel]) ->
         .propose(stranger, rng, silent)
     )
     verdict = verify(halves[0], stranger, Hypotheses.of(found), diameter(x), VerifyParams(points=1000), rng, silent)
-    assert verdict.confidence < 0.5
+    assert verdict.probability[0] < 0.01 and verdict.none > 0.99
 
 
 def test_fusion_and_labels_agree_with_the_images(halves: tuple[HalfModel, HalfModel]) -> None:
@@ -141,7 +102,7 @@ def test_fusion_and_labels_agree_with_the_images(halves: tuple[HalfModel, HalfMo
     a, b = chamfer_parts(fused.points, true)
     assert a.mean() < 1.0 and b.mean() < 1.5 and fused.seen > 0.85
     assert TriMesh(fused.vertices, fused.faces).volume() == pytest.approx(knob().volume(), rel=0.08)
-    labels = labels_of(up.capture, down.capture, T_TRUE, fused, 7).files
+    labels = labels_of(up.capture, down.capture, T_TRUE, fused, 7, {"symmetries_discrete": [TURN]}).files
     caster = Caster(fused.vertices, fused.faces)
     for half, capture in (("up", up.capture), ("down", down.capture)):
         entry = labels[f"{half}/scene_gt.json"]["4"][0]
@@ -153,6 +114,7 @@ def test_fusion_and_labels_agree_with_the_images(halves: tuple[HalfModel, HalfMo
         seen = np.isfinite(depth)
         assert (seen & capture.mask[4]).sum() / (seen | capture.mask[4]).sum() > 0.93
     info = labels["models/models_info.json"]["7"]
+    assert info["symmetries_discrete"] == [TURN]
     assert info["diameter"] == pytest.approx(diameter(knob().vertices), rel=0.03) and info["size_x"] > 40
 
 

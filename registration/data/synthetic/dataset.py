@@ -13,7 +13,8 @@ from uuid import uuid4
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from registration.data.synthetic.parts import Kind, Part, make_part
+from registration.data.synthetic.paint import Print, make_print
+from registration.data.synthetic.parts import Kind, Part, make_package, make_part
 from registration.data.synthetic.scene import dome, expose, room_lamps, shoot, spoil_depth, spoil_mask
 from registration.errors import UserError
 from registration.geometry.mesh import TriMesh, diameter
@@ -42,6 +43,8 @@ class SynthParams:
     gloss: float = 0.35
     tilt_deg: float = 4.0
     """How far the object rests off level after it was turned over."""
+    printed: bool = False
+    """Parts wear a print, as packaging does; else each is of one grey."""
 
 
 def load_part(file: Path) -> Part:
@@ -79,7 +82,7 @@ def write_capture(
     T_capture_from_mesh: Rigid,
     objid: int,
     p: SynthParams,
-    tone: float,
+    coat: float | Print,
     rng: Rng,
     tick: Tick,
 ) -> Rigid:
@@ -94,6 +97,7 @@ def write_capture(
     frame = Rigid(Rotation.from_rotvec([0, 0, rng.uniform(0, 2 * np.pi)]).as_matrix(), rng.uniform(-0.1, 0.1, 3) * size)
     cameras = dome(p.views, p.size, 1.85 * p.size, 2.35 * size, rng)
     caster, lamps = Caster(posed.vertices, posed.faces), room_lamps(rng)
+    tone = coat.posed(T_capture_from_mesh) if isinstance(coat, Print) else coat
     gt: dict[str, Any] = {}
     camera: dict[str, Any] = {}
     for i in range(p.views):
@@ -128,34 +132,45 @@ def write_object(root: Path, truth: Path, part: Part, objid: int, p: SynthParams
     over = turned_over(size, p.tilt_deg, rng)
     rest = Rigid(Rotation.from_rotvec([0, 0, rng.uniform(0, 2 * np.pi)]).as_matrix(), np.zeros(3))
     placed = {"up": rest, "down": over.inverse() @ rest}
-    tone, frames = rng.uniform(0.35, 0.75), {}
+    coat = make_print(np.ptp(part.mesh.vertices, axis=0), rng, part.fold == 0) if p.printed else rng.uniform(0.35, 0.75)
+    frames = {}
     for half, T in placed.items():
         folder = root / "onboarding_static" / f"obj_{objid:06d}_{half}"
         offset = 0 if half == "up" else p.views
         count = lambda done, _, o=offset: tick(o + done, 2 * p.views)  # noqa: E731
-        frames[half] = write_capture(folder, part.mesh, T, objid, p, tone, rng, count)
+        frames[half] = write_capture(folder, part.mesh, T, objid, p, coat, rng, count)
     # x_posed = frame x_capture, and x_posed_up = over x_posed_down
     G, T_up_from_part = frames["up"].inverse() @ over @ frames["down"], frames["up"].inverse() @ placed["up"]
     facts = {
         "T_up_from_down": G.as_matrix().tolist(),
         "diameter": size,
-        "textured": False,
+        "textured": p.printed,
         "name": part.name,
         "symmetry": part.kind,
         "fold": part.fold,
-        **symmetries(part.fold, T_up_from_part),
+        **({} if p.printed else symmetries(part.fold, T_up_from_part)),  # a print breaks them
     }
     (truth / f"obj_{objid:06d}.json").write_text(json.dumps(facts, indent=1))
     true = part.mesh.moved(T_up_from_part)
-    grey = np.full((len(true.vertices), 3), 150, np.uint8)
-    write_ply(truth / f"obj_{objid:06d}.ply", true.vertices, true.vertex_normals(), grey, true.faces)
+    colours = np.full((len(true.vertices), 3), 150, np.uint8)
+    if isinstance(coat, Print):
+        colours = (255 * coat(part.mesh.vertices, part.mesh.vertex_normals()) ** (1 / 2.2)).round().astype(np.uint8)
+    write_ply(truth / f"obj_{objid:06d}.ply", true.vertices, true.vertex_normals(), colours, true.faces)
+
+
+def made(n: int, kinds: Sequence[Kind], printed: bool, rng: Rng) -> Part:
+    """Part ``n`` of a data set: of the kinds in turn; if none is named, a package to print on, or else of every kind."""
+    if printed and not kinds:
+        return make_package(rng)
+    kinds = kinds or ("none", "near", "exact")
+    return make_part(kinds[n % len(kinds)], rng)
 
 
 def make_dataset(
-    root: Path, name: str, *, objects: int = 3, seed: int = 0, kinds: Sequence[Kind] = ("none", "near", "exact"), meshes: Sequence[Path] = (),
+    root: Path, name: str, *, objects: int = 3, seed: int = 0, kinds: Sequence[Kind] = (), meshes: Sequence[Path] = (),
     params: SynthParams | None = None, force: bool = False, tick: Tick = silent,
 ) -> Path:  # fmt: skip
-    """Render ``objects`` parts (or one per mesh) into ``root/name`` and their truth into ``root/name_truth``."""
+    """Render ``objects`` parts of these kinds in turn (or one per mesh) into ``root/name``, their truth into ``root/name_truth``."""
     params = params or SynthParams()
     check(name, objects, params)
     place, truth = root / name, root / f"{name}_truth"
@@ -170,7 +185,7 @@ def make_dataset(
         truth_beside.mkdir()
         for n in range(len(parts) or objects):
             rng = np.random.default_rng([seed, n])
-            part = parts[n] if parts else make_part(kinds[n % len(kinds)], rng)
+            part = parts[n] if parts else made(n, kinds, params.printed, rng)
             write_object(
                 beside,
                 truth_beside,
@@ -180,7 +195,8 @@ def make_dataset(
                 rng,
                 lambda done, _, n=n: tick(n * 2 * params.views + done, total),
             )
-        facts = {"made_by": "regpipe data synth", "seed": seed, "version": MINI, **asdict(params)}
+        told = {k: v for k, v in asdict(params).items() if v or k != "printed"}  # grey: as before there was print
+        facts = {"made_by": "regpipe data synth", "seed": seed, "version": MINI, **told}
         (beside / "dataset_info.json").write_text(json.dumps(facts, indent=1))
         for old in (place, truth):
             shutil.rmtree(old, ignore_errors=True)

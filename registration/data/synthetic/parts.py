@@ -13,6 +13,7 @@ from registration.geometry.mesh import TriMesh, diameter
 Kind = Literal["none", "near", "exact"]
 """How symmetric a part is: clearly not, but for one small feature, or truly (n-fold about z)."""
 SIDES = 72
+EDGE = 4.0  # mm; longest of a package's triangles: its vertices carry the print
 Rng = np.random.Generator
 
 
@@ -149,13 +150,18 @@ def make_part(kind: Kind, rng: Rng) -> Part:
         body, height, reach, fold, name = symmetric_body(rng)
         if kind == "near":
             body, fold = notched(body, height, reach, rng, 0.16 * reach + 2.5), 1
+    return Part(about_origin(body, kind == "exact"), name, kind, fold)
+
+
+def about_origin(body: Any, turns: bool) -> TriMesh:
+    """The largest piece of a body, its middle at the origin; one that ``turns`` keeps its axis."""
     pieces = sorted(body.decompose(), key=lambda p: -p.volume())
     raw = pieces[0].to_mesh()
     mesh = TriMesh(np.asarray(raw.vert_properties, float)[:, :3], np.asarray(raw.tri_verts, np.int64))
     middle = (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2
-    if kind == "exact":
+    if turns:
         middle[:2] = 0
-    return Part(TriMesh(mesh.vertices - middle, mesh.faces), name, kind, fold)
+    return TriMesh(mesh.vertices - middle, mesh.faces)
 
 
 def asymmetric(rng: Rng) -> tuple[Any, str, int]:
@@ -170,6 +176,49 @@ def asymmetric(rng: Rng) -> tuple[Any, str, int]:
     body -= cylinder(60, reach * 0.16).rotate([90, 0, 0]).translate([reach * 0.3, reach + 5, height * 0.4])
     body -= block(reach * 0.6, reach * 0.35, height * 0.3).translate([0, -reach * 0.65, -1])
     return body, f"{name} with a threaded stub", 1
+
+
+def carton(rng: Rng) -> tuple[Any, int]:
+    """A box, its sides clearly different or, now and then, two of them alike; and its fold about z."""
+    square = rng.random() < 0.35
+    x, flat = rng.uniform(50, 85), rng.random() < 0.3
+    y = x if square else x * rng.uniform(0.35, 0.8)
+    z = x * (rng.uniform(0.3, 0.75) if flat else rng.uniform(1.2, 1.9))
+    return block(x, y, z), 4 if square else 2
+
+
+def bottle(rng: Rng) -> Any:
+    """A round bottle with a shoulder, a neck and a cap."""
+    import manifold3d as m
+
+    R, body, rise = rng.uniform(24, 36), rng.uniform(60, 100), rng.uniform(14, 34)
+    neck, cap = R * rng.uniform(0.34, 0.5), rng.uniform(10, 20)
+    bend = np.linspace(0, np.pi, 9)[1:]
+    shoulder = np.stack([neck + (R - neck) * (1 + np.cos(bend)) / 2, body + rise * bend / np.pi], 1)
+    top, wide = body + rise + rng.uniform(3, 10), neck * rng.uniform(1.1, 1.3)
+    foot = [[0, 0], [R * 0.92, 0], [R, R * 0.08], [R, body]]
+    closure = [[neck, top], [wide, top], [wide, top + cap], [0, top + cap]]
+    return m.CrossSection([np.concatenate([foot, shoulder, closure])]).revolve(SIDES)
+
+
+def tin(rng: Rng) -> Any:
+    """A tin with a rim and a sunk lid at either end."""
+    R, h = rng.uniform(30, 46), rng.uniform(40, 120)
+    lip, sunk = R * 0.05, rng.uniform(2, 4)
+    body = cylinder(h, R) + cylinder(lip, R + lip / 2) + cylinder(lip, R + lip / 2).translate([0, 0, h - lip])
+    lid = cylinder(2 * sunk, R - lip)
+    return body - lid.translate([0, 0, -sunk]) - lid.translate([0, 0, h - sunk])
+
+
+def make_package(rng: Rng) -> Part:
+    """A box, a bottle or a tin: symmetric, until something is printed on it."""
+    which, fold = rng.choice(3, p=[0.5, 0.25, 0.25]), 0
+    if which == 0:
+        body, fold = carton(rng)
+    else:
+        body = bottle(rng) if which == 1 else tin(rng)
+    mesh = about_origin(body.refine_to_length(EDGE), turns=True)
+    return Part(mesh, ("box", "bottle", "tin")[which], "exact", fold)
 
 
 def part_size(part: Part) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from registration.data.synthetic.paint import Paint
 from registration.geometry.camera import Cameras, pixel_grid
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import MISS, Caster
@@ -14,6 +15,7 @@ from registration.geometry.rigid import Array
 
 Rng = np.random.Generator
 OVERSAMPLING = 2
+VARNISH = 0.55  # how bright a lamp's reflection is on a print: it has no ink's colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +70,30 @@ def lamp_directions(lamp: Lamp, camera_R: Array) -> Array:  # (3,)
 class Shot:
     """One noiseless image."""
 
-    image: Array  # (h, w) linear brightness, black outside
+    image: Array  # (h, w) or, of a print, (h, w, 3): linear brightness, black outside
     cover: Array  # (h, w) share of the pixel that shows the object
     depth: Array  # (h, w) mm, inf outside
 
 
+def lighting(
+    caster: Caster, off: Array, n: Array, d: Array, lamps: list[tuple[Lamp, Array]], gloss: float
+) -> tuple[Array, Array]:  # (n,), (n,)
+    """What white, seen along d, sends back, and how much of it is the lamps' reflection; from points just ``off`` it shadows fall."""
+    light, sheen = 0.20 + 0.06 * n[:, 2], np.zeros(len(n))
+    for lamp, to in lamps:
+        lit = np.clip(n @ to, 0, 1)
+        half = to - d
+        shine = gloss * np.clip((n * half).sum(1) / np.linalg.norm(half, axis=1), 0, 1) ** 24 * (lit > 0)
+        part, shine = lamp.power * (lit + shine), lamp.power * shine
+        if lamp.casts:
+            dark = caster.blocked(off, np.tile(to, (len(n), 1)))
+            part, shine = np.where(dark, 0.15 * part, part), np.where(dark, 0.15 * shine, shine)
+        light, sheen = light + part, sheen + shine
+    return light, sheen
+
+
 def shoot(
-    mesh: TriMesh, caster: Caster, cameras: Cameras, i: int, lamps: list[Lamp], tone: float, gloss: float
+    mesh: TriMesh, caster: Caster, cameras: Cameras, i: int, lamps: list[Lamp], tone: float | Paint, gloss: float
 ) -> Shot:
     """Matt and glossy reflection of the lamps, with the key lamp's shadows; edges smoothed by oversampling."""
     s = OVERSAMPLING
@@ -89,22 +108,17 @@ def shoot(
     d, p = rays[hit], origin + distance[hit, None] * rays[hit]
     n = mesh.face_normals()[face[hit]]
     n = np.where((n * d).sum(1, keepdims=True) > 0, -n, n)
-    light = 0.20 + 0.06 * n[:, 2]
-    for lamp in lamps:
-        to = lamp_directions(lamp, cameras.R[i])
-        lit = np.clip(n @ to, 0, 1)
-        half = to - d
-        shine = gloss * np.clip((n * half).sum(1) / np.linalg.norm(half, axis=1), 0, 1) ** 24 * (lit > 0)
-        part = lamp.power * (lit + shine)
-        if lamp.casts:
-            dark = caster.blocked(p + 0.02 * n * np.sqrt(mesh.area()) / 10, np.tile(to, (len(p), 1)))
-            part = np.where(dark, 0.15 * part, part)
-        light = light + part
-    image = np.zeros(len(rays))
-    image[hit] = tone * light
+    hung = [(lamp, lamp_directions(lamp, cameras.R[i])) for lamp in lamps]
+    light, sheen = lighting(caster, p + 0.02 * n * np.sqrt(mesh.area()) / 10, n, d, hung, gloss)
+    if callable(tone):
+        image = np.zeros((len(rays), 3))
+        image[hit] = tone(p, n) * (light - sheen)[:, None] + VARNISH * sheen[:, None]
+    else:
+        image = np.zeros(len(rays))
+        image[hit] = tone * light
     depth = np.full(len(rays), np.inf)
     depth[hit] = distance[hit] * (d @ cameras.R[i].T)[:, 2]
-    blocks = lambda a: a.reshape(h, s, w, s)  # noqa: E731
+    blocks = lambda a: a.reshape(h, s, w, s, *a.shape[1:])  # noqa: E731
     cover = blocks(hit.astype(float)).mean((1, 3))
     return Shot(blocks(image).mean((1, 3)), cover, blocks(depth).min((1, 3)))
 
@@ -113,12 +127,12 @@ def expose(shot: Shot, rng: Rng, noise: float) -> NDArray[np.uint8]:  # (h, w, 3
     """What the sensor makes of it: exposure, gamma, blur, shot and read noise, a faint tint."""
     from scipy.ndimage import gaussian_filter
 
-    linear = gaussian_filter(shot.image, 0.4) * rng.uniform(0.88, 1.12)
-    grey = np.clip(linear, 0, 1.3) ** (1 / 2.2)
+    linear = gaussian_filter(shot.image, (0.4, 0.4, 0)[: shot.image.ndim]) * rng.uniform(0.88, 1.12)
+    bright = np.clip(linear, 0, 1.3) ** (1 / 2.2)
+    bright = bright.reshape(*shot.cover.shape, -1)  # (h, w, 1) or (h, w, 3)
     tint = np.array([1.0, 0.995, 0.985])
-    image = (
-        grey[..., None] * tint + noise * rng.normal(0, 1, (*grey.shape, 3)) * (0.006 + 0.012 * np.sqrt(grey))[..., None]
-    )
+    grain = noise * rng.normal(0, 1, (*shot.cover.shape, 3)) * (0.006 + 0.012 * np.sqrt(bright))
+    image = bright * tint + grain
     image = np.where(shot.cover[..., None] > 0, image, 0)
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
 
