@@ -13,7 +13,7 @@ turn+colour-icp   the public way of joining up/down onboarding sequences: half a
 turns+colour-icp  the same, generously: half turns about twelve level axes, every 15 degrees.
 fpfh-ransac, fgr  FPFH at three scales with RANSAC or fast global registration, then multi-scale point-to-plane ICP (Open3D).
 kiss-matcher      at four scales, each refined by small_gicp as its authors do.
-small_gicp        GICP from 512 rotations spread evenly, coarse to fine.
+small_gicp        GICP from 256 rotations spread evenly, coarse to fine.
 splatreg          made for splats: every point becomes a flat Gaussian along its normal, the body of the size (28 cm) that the defaults
                   are tuned for; its registrar for partial overlap and the one that starts from Open3D's features, in both directions.
 ours              the pipeline's answer (stages poses, verify, icp; their seconds as the run kept them). It also sees masks and free space.
@@ -48,7 +48,7 @@ ICP_SCALES = (0.08, 0.04, 0.02, 0.01)
 """Voxels of every multi-scale ICP, shares of the diameter; partners are sought within twice that."""
 FEATURE_SCALES = (0.02, 0.03, 0.05)
 KISS_SCALES = (0.015, 0.02, 0.03, 0.05)
-STARTS, KEPT = 512, 24
+STARTS, KEPT = 256, 32
 FITS = 0.01
 """A point meets the other half within this share of the diameter; so many points of each half are asked."""
 SPLAT_SIZE = 0.28
@@ -218,10 +218,20 @@ def small_gicp_from(
     return found
 
 
+def apart(guesses: Iterable[Rigid], d: float, most: int) -> list[Rigid]:
+    """The first ones that differ from all before by 5 degrees or 3 % of the diameter."""
+    out: list[Rigid] = []
+    for T in guesses:
+        if len(out) < most and all(T.angle_deg(o) > 5 or np.linalg.norm(T.t - o.t) > 0.03 * d for o in out):
+            out.append(T)
+    return out
+
+
 def multi_start(pair: Pair, seed: int) -> Rigid:
-    """GICP from rotations spread evenly: coarse for all, finer for those that found most partners."""
-    coarse = small_gicp_from(pair, (pair.centred(R) for R in spread_rotations(STARTS)), [(0.05, 0.2), (0.05, 0.05)])
-    first = [T for _, T in sorted(coarse, key=lambda f: -f[0])[:KEPT]]
+    """GICP from rotations spread evenly: coarse for all, finer for the different ones that found most partners."""
+    starts = (pair.centred(R) for R in spread_rotations(STARTS))
+    coarse = sorted(small_gicp_from(pair, starts, [(0.04, 0.2), (0.04, 0.04)]), key=lambda f: -f[0])
+    first = apart((T for _, T in coarse), pair.d, KEPT)
     return Fitness(pair).best(T for _, T in small_gicp_from(pair, first, [(0.02, 0.06), (0.01, 0.03)]))
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pipelines.graph import Graph, Stage
+from registration.sources.catalogue import known
 
 HALVES = {"nerf_up": "nerf-up", "nerf_down": "nerf-down", "capture_up": "capture-up", "capture_down": "capture-down"}
 
 
+BRANCHES = {name: f"poses-{name}" for name in sorted(known())}
+"""Source -> the stage in which it guesses; made only if verify asks for it."""
+
+
 def stage(
-    name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None
-) -> Stage:
+    name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None,
+    asks: dict[str, str] | None = None,
+) -> Stage:  # fmt: skip
     """A stage of the default chain, run by ``pipelines.stages.<section>:run``."""
-    return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, version)
+    return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, asks or {}, version)
 
 
 DEFAULT = Graph(
@@ -21,10 +27,13 @@ DEFAULT = Graph(
         stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=6),
         stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=6),
         stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES, version=3),
-        stage("poses", "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}, version=2),
+        *(
+            stage(branch, "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}, version=2)
+            for branch in BRANCHES.values()
+        ),
         stage(
             "verify", "verify", "registration.verify.record:Verdict",
-            {"poses": "poses", "clouds": "clouds", **HALVES}, version=2,
+            {"clouds": "clouds", **HALVES}, version=2, asks=BRANCHES,
         ),
         stage(
             "icp", "icp", "registration.verify.record:Registration",

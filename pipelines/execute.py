@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -48,9 +49,9 @@ class Step:
 
     stage: str
     key: str
-    state: Literal["fresh", "stale", "missing", "failed"]
+    state: Literal["fresh", "stale", "missing", "failed", "skipped"]
     reasons: list[str]
-    """Why it would run; for a failed stage how it failed."""
+    """Why it would run; for a failed stage how it failed, for a skipped one why."""
     manifest: dict[str, Any] | None
 
 
@@ -68,6 +69,8 @@ class Run:
     records: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    asking: list[float] = field(default_factory=list)
+    """Seconds that the running stages spent on others that they asked for."""
 
     def __post_init__(self) -> None:
         self.keys: dict[str, str] = {}
@@ -78,6 +81,7 @@ class Run:
         inputs = {argument: self.keys[needed] for argument, needed in stage.inputs.items()}
         if stage.external:
             inputs[stage.external] = self.externals[stage.external].fingerprint
+        inputs |= {f"ask {word}": self.keys[asked] for word, asked in stage.asks.items()}
         params = getattr(self.config, stage.section)
         return {
             "stage": stage.name,
@@ -104,6 +108,9 @@ class Run:
         failed = place.failed()
         if failed and failed.get("key") == key:
             return Step(name, key, "failed", [str(failed.get("reason"))], None)
+        asker = self.graph.asked_by(name)
+        if asker and self.place(asker).manifest(self.keys[asker]):
+            return Step(name, key, "skipped", [f"{asker} did not ask for it"], None)
         newest = place.newest()
         return Step(
             name, key, "stale" if newest else "missing", why(newest, self._facts(self.graph[name], plain=True)), newest
@@ -111,7 +118,7 @@ class Run:
 
     def go(self, until: str | None = None, forced: frozenset[str] = frozenset()) -> None:
         """Make every artifact up to a stage; the forced ones anew, whatever is there."""
-        wanted = self.graph.upstream(until) if until else set(self.graph.order)
+        wanted = self.graph.upstream(until) if until else self.graph.always
         for name in self.graph.order:
             if name in wanted:
                 self.make(name, force=name in forced)
@@ -141,16 +148,21 @@ class Run:
         inputs = {argument: self.record(needed) for argument, needed in stage.inputs.items()}
         if stage.external:
             inputs["spec"] = self.externals[stage.external].value
+        if stage.asks:
+            inputs["ask"] = {word: partial(self._answer, asked) for word, asked in stage.asks.items()}
         self.watcher.starts(name, reasons)
         log.info("%s: runs (%s)", name, "; ".join(reasons))
         start = time.monotonic()
+        self.asking.append(0.0)
         try:
             record = stage.function()(self._context(name, key), getattr(self.config, stage.section), **inputs)
         except Exception as error:
             log.error("%s: failed", name, exc_info=not isinstance(error, UserError))
             place.note_failure(key, str(error) or type(error).__name__)
             raise
-        seconds = round(time.monotonic() - start, 3)
+        finally:
+            elsewhere = self.asking.pop()
+        seconds = round(time.monotonic() - start - elsewhere, 3)
         manifest = place.commit(
             key, {**self._facts(stage, plain=True), "seconds": seconds}, lambda folder: artifacts.save(record, folder)
         )
@@ -159,6 +171,14 @@ class Run:
         self.ran.append(name)
         log.info("%s: done in %.1f s, %s", name, seconds, place.of(key))
         self._done(name, manifest, fresh=False)
+
+    def _answer(self, name: str) -> Any:
+        """A stage's answer, for one that asks while it runs."""
+        start = time.monotonic()
+        self.make(name)
+        record = self.record(name)
+        self.asking[-1] += time.monotonic() - start
+        return record
 
     def _context(self, name: str, key: str) -> Context:
         import numpy as np
@@ -170,6 +190,7 @@ class Run:
             self.place(name).scratch(key),
             lambda done, total: self.watcher.tick(name, done, total),
             log,
+            name,
         )
 
     def record(self, name: str) -> Any:

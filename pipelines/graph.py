@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from registration.errors import UserError
@@ -25,6 +26,8 @@ class Stage:
     """Argument name -> stage."""
     external: str | None = None
     """Name of an input from outside the graph."""
+    asks: dict[str, str] = field(default_factory=dict)
+    """Word -> stage that is only made if this one asks for it: the function gets ``ask``, word -> a call that answers."""
     version: int = 1
     """Raised when the code changes what it answers: part of the key."""
 
@@ -53,7 +56,7 @@ class Graph:
                 raise ValueError(f"two stages are called {stage.name}: each artifact has one owner")
             self.stages[stage.name] = stage
         for stage in stages:
-            for needed in stage.inputs.values():
+            for needed in (*stage.inputs.values(), *stage.asks.values()):
                 if needed not in self.stages:
                     raise ValueError(f"{stage.name} reads {needed}, which no stage makes")
         self.order = self._sorted()
@@ -62,7 +65,9 @@ class Graph:
         order: list[str] = []
         while len(order) < len(self.stages):
             ready = [
-                s for s in self.stages.values() if s.name not in order and all(i in order for i in s.inputs.values())
+                s
+                for s in self.stages.values()
+                if s.name not in order and all(i in order for i in (*s.inputs.values(), *s.asks.values()))
             ]
             if not ready:
                 raise ValueError(f"the stages {', '.join(sorted(set(self.stages) - set(order)))} wait for each other")
@@ -78,16 +83,30 @@ class Graph:
             raise UserError(f"no stage {name!r}", "regpipe", f"stages: {', '.join(self.order)}")
         return self.stages[name]
 
-    def upstream(self, name: str) -> set[str]:
-        """A stage and all it needs."""
+    def upstream(self, name: str, asked: bool = False) -> set[str]:
+        """A stage and all it needs; with ``asked`` also what it may ask for."""
         out, todo = set(), [name]
         while todo:
-            current = todo.pop()
-            if current not in out:
-                out.add(current)
-                todo += self.stages[current].inputs.values()
+            current = self.stages[todo.pop()]
+            if current.name not in out:
+                out.add(current.name)
+                todo += [*current.inputs.values(), *(current.asks.values() if asked else ())]
         return out
 
     def downstream(self, name: str) -> set[str]:
         """A stage and all that follow from it."""
-        return {other for other in self.stages if name in self.upstream(other)}
+        return {other for other in self.stages if name in self.upstream(other, asked=True)}
+
+    def asked_by(self, name: str) -> str | None:
+        """Who makes a stage that is made only if it is asked for; None if it always is."""
+        if name in self.always:
+            return None
+        asking = (s for s in self.stages.values() if any(name in self.upstream(a) for a in s.asks.values()))
+        return next((s.name for s in asking), None)
+
+    @cached_property
+    def always(self) -> set[str]:
+        """Stages that every run makes: not those that serve only what may be asked for."""
+        asked = {a for s in self.stages.values() for a in s.asks.values()}
+        ends = [n for n in self.stages if n not in asked and self.downstream(n) == {n}]
+        return set().union(*(self.upstream(n) for n in ends)) if ends else set()

@@ -40,7 +40,8 @@ class Screen:
             SpinnerColumn(), TextColumn("{task.description:<13}"), BarColumn(28), TextColumn("{task.percentage:3.0f}%"), Rate(),
             TextColumn("[dim]left"), TimeRemainingColumn(), console=self.console, transient=True, disable=not self.live,
         )  # fmt: skip
-        self.task: Any = None
+        self.tasks: dict[str, Any] = {}
+        """Bars of the stages that run: one may have asked for another."""
         self.fresh: list[str] = []
         self.pulse = 0.0
 
@@ -66,22 +67,21 @@ class Screen:
         self._tell_fresh()
         if self.verbose or (reasons != ["first run"] and not self.quiet):
             self.say(f"  [dim]{stage}: {'; '.join(reasons)[:160]}")
-        self.task = self.progress.add_task(stage, total=None)
+        self.tasks[stage] = self.progress.add_task(stage, total=None)
 
     def tick(self, stage: str, done: int, total: int) -> None:
         """How far it is, at most ten times a second."""
-        if self.task is not None and (done >= total or time.monotonic() - self.pulse > 0.1):
+        if stage in self.tasks and (done >= total or time.monotonic() - self.pulse > 0.1):
             self.pulse = time.monotonic()
-            self.progress.update(self.task, completed=done, total=total)
+            self.progress.update(self.tasks[stage], completed=done, total=total)
 
     def ends(self, stage: str, seconds: float, fresh: bool) -> None:
         """A stage is whole."""
         if fresh:
             self.fresh.append(stage)
             return
-        if self.task is not None:
-            self.progress.remove_task(self.task)
-            self.task = None
+        if stage in self.tasks:
+            self.progress.remove_task(self.tasks.pop(stage))
         self.say(f"  [green]✓[/] {stage:<13} {seconds:7.1f} s")
 
     def _tell_fresh(self) -> None:

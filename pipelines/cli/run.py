@@ -156,10 +156,13 @@ def stage(
 
     \b
     Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse nerf-full labels report
+
+    poses means every source that verify would ask; poses-shape and poses-print are single ones.
     """
     from pipelines.chain import DEFAULT
 
-    name = DEFAULT.named(modern(name, half)).name
+    name = modern(name, half)
+    names = branches(options) if name == "poses" else [DEFAULT.named(name).name]
     if image is not None or bestimage is not None:
         flag = "--id" if image is not None else "--bestimage"
         raise UserError(
@@ -168,7 +171,18 @@ def stage(
             "the source shape looks at all images at once; leave the option out",
         )
     request = Request(**options)
-    return worst([one_stage(request, objid, name, force, viz, cont) for objid in objects_of(request)])
+    return worst([one_stage(request, objid, n, force, viz, cont) for objid in objects_of(request) for n in names])
+
+
+def branches(options: dict[str, Any]) -> list[str]:
+    """The stages of the sources that verify asks, or would ask first."""
+    from pipelines.chain import BRANCHES, DEFAULT
+    from registration.sources.catalogue import in_order
+
+    wanted = Request(**options).configuration().verify.sources
+    cheap, dear = in_order(wanted, list(BRANCHES))
+    asked = cheap if wanted == ("auto",) else [*cheap, *dear]
+    return [DEFAULT.named(BRANCHES[name]).name for name in asked]
 
 
 def one_stage(request: Request, objid: int | None, name: str, force: bool, viz: bool, cont: bool) -> int:

@@ -12,7 +12,7 @@ import click
 from pipelines.cli.main import Exit
 from registration.errors import UserError
 
-COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red"}
+COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red", "skipped": "dim"}
 
 
 @click.command()

@@ -23,3 +23,5 @@ class Context:
     """Checkpoints of this very key; survives a kill, goes when the artifact is whole."""
     tick: Tick
     log: logging.Logger
+    stage: str = ""
+    """Its name."""

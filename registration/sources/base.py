@@ -67,7 +67,10 @@ class Proposer(Protocol):
 
 
 class Source(Protocol):
-    """Sees one half as its reference (up), then guesses how another lies in it. Made without arguments."""
+    """Sees one half as its reference (up), then guesses how another lies in it. Made without arguments.
+
+    One with an attribute ``dear = True`` takes minutes: it is asked only while no model is accepted.
+    """
 
     name: str
 

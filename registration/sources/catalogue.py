@@ -16,12 +16,21 @@ def known() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+def in_order(wanted: tuple[str, ...], there: list[str]) -> tuple[list[str], list[str]]:
+    """The cheap and the dear sources to ask, of those that are there; ``auto`` and ``all`` mean every one."""
+    if not wanted:
+        raise UserError("no source to ask", "verify.sources", "auto, all, or names such as shape")
+    names = there if wanted in (("auto",), ("all",)) else list(dict.fromkeys(wanted))
+    dear = [name for name in names if getattr(load(name), "dear", False)]
+    return [name for name in names if name not in dear], dear
+
+
 def load(name: str) -> Source:
     """The source of this name, made."""
     points = known()
     if name not in points:
         raise UserError(
-            f"no source named {name!r}", "poses.sources", f"installed: {', '.join(sorted(points)) or 'none'}"
+            f"no source named {name!r}", "verify.sources", f"installed: {', '.join(sorted(points)) or 'none'}"
         )
     try:
         made: Any = points[name].load()()

@@ -1,4 +1,4 @@
-"""Which sources guess, and how. Standard library only: the command's --help imports this."""
+"""How sources guess. Standard library only: the command's --help imports this."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PosesParams:
-    """Which sources propose transforms between the halves."""
+    """How the sources guess; which of them are asked is verify.sources."""
 
-    sources: tuple[str, ...] = ("shape", "print")
-    """Names of entry points in the group regpipe.sources."""
     rotations: int = 12_000
     """shape: rotations tried by outline."""
     apart_deg: float = 9.0

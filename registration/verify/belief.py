@@ -1,4 +1,8 @@
-"""From evidence to probabilities: one likelihood for every hypothesis, and one for none of them being right."""
+"""From evidence to probabilities: which model is the likeliest, and whether any is right at all.
+
+Hypotheses of one pair of halves share what is wrong with these halves, so small differences between them tell much; how much speaks
+against the best one in itself depends on the halves too, so only a plain contradiction tells that none is right.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from registration.verify.params import VerifyParams
 from registration.verify.score import Evidence
 
 TERMS = ("mask", "free", "deep", "apart", "colour", "bare")
-"""Contradictions that cost in proportion."""
+"""Contradictions that count in proportion when hypotheses are compared."""
 
 
 def same_side(turned_deg: float) -> float:
@@ -41,10 +45,14 @@ class Belief:
     """Probability that none of them is right."""
 
 
-def believe(cost: Array, group: NDArray[np.int64], none_cost: float) -> Belief:  # (n,), (n,)
-    """Softmax over the best hypothesis of each model, and over none being right."""
+def some_right(best: Evidence, p: VerifyParams) -> float:
+    """Probability that the best hypothesis is right or a rival of it is: that both captures show one object and it was found."""
+    doubt = p.doubt_mask * best.mask + p.doubt_free * (best.free + best.deep) + p.doubt_bare * best.bare
+    return float(1 / (1 + np.exp(np.clip(doubt - p.doubt_at, -50, 50))))
+
+
+def believe(cost: Array, group: NDArray[np.int64], some: float) -> Belief:  # (n,), (n,)
+    """Softmax over the best hypothesis of each model, of the probability that some is right."""
     best = np.array([cost[group == g].min() for g in range(int(group.max()) + 1)])
-    lowest = min(float(best.min()), none_cost)
-    weight, none = np.exp(lowest - best), float(np.exp(lowest - none_cost))
-    total = weight.sum() + none
-    return Belief(group, weight / total, none / total)
+    weight = np.exp(best.min() - best)
+    return Belief(group, some * weight / weight.sum(), 1 - some)

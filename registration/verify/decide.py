@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from registration.geometry.icp import align
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
-from registration.verify.belief import TERMS, Belief, believe, cost_of, costs
+from registration.verify.belief import TERMS, Belief, believe, cost_of, costs, some_right
 from registration.verify.body import Body, bare_masks
 from registration.verify.params import IcpParams, VerifyParams
 from registration.verify.record import Registration, Verdict
@@ -79,29 +79,57 @@ class Court:
         return out[: self.params.looked_at]
 
 
+@dataclass(eq=False)
+class Trial:
+    """All that was guessed so far, judged."""
+
+    court: Court
+    found: list[Candidate]
+    looked: dict[int, Candidate]
+    """What was looked at closely, by the place of the candidate in memory."""
+    guesses: int = 0
+
+    @classmethod
+    def of(
+        cls, up: HalfModel, down: HalfModel, diameter: float, params: VerifyParams, rng: np.random.Generator
+    ) -> Trial:
+        """Nothing guessed yet."""
+        court = Court(Witness.of(up, params.points, rng), Witness.of(down, params.points, rng), diameter, params)
+        return cls(court, [], {})
+
+    def heard(self, guesses: Sequence[Hypotheses], tick: Tick) -> Verdict:
+        """Pull every guess into contact and judge it, judge the turns of the best one beside it, rank all so far."""
+        params, pairs = self.court.params, [p for g in guesses for p in zip(g.T_up_from_down, g.source, strict=True)]
+        self.guesses += len(pairs)
+        total, done = len(pairs) + params.turns + params.looked_at, 0
+        for matrix, source in pairs:
+            self.found.append(self.court.touched(Rigid.from_matrix(matrix), source))
+            tick(done := done + 1, total)
+        best = self.look(self.court.likeliest(self.found)[0])
+        if best.body is not None:
+            for T in turned(best.body, best.T, self.court.diameter, params.turns):
+                self.found.append(self.court.touched(T, best.source))
+                tick(done := done + 1, total)
+        ranked = []
+        for c in self.court.likeliest(self.found):
+            ranked.append(self.look(c))
+            tick(done := done + 1, total)
+        tick(total, total)
+        return verdict_of(self.court, sorted(ranked, key=self.court.cost), self.guesses)
+
+    def look(self, c: Candidate) -> Candidate:
+        """Look closely, once."""
+        if id(c) not in self.looked:
+            self.looked[id(c)] = self.court.looked_at(c)
+        return self.looked[id(c)]
+
+
 def verify(
     up: HalfModel, down: HalfModel, guesses: Hypotheses, diameter: float, params: VerifyParams,
     rng: np.random.Generator, tick: Tick,
 ) -> Verdict:  # fmt: skip
-    """Pull every guess into contact, judge it, judge the turns of the best one beside it, rank all."""
-    court = Court(Witness.of(up, params.points, rng), Witness.of(down, params.points, rng), diameter, params)
-    total, done = len(guesses) + params.turns + params.looked_at, 0
-
-    def told(c: Candidate) -> Candidate:
-        nonlocal done
-        done += 1
-        tick(min(done, total), total)
-        return c
-
-    pairs = zip(guesses.T_up_from_down, guesses.source, strict=True)
-    found = [told(court.touched(Rigid.from_matrix(matrix), source)) for matrix, source in pairs]
-    best = court.looked_at(court.likeliest(found)[0])
-    if best.body is not None:
-        turns = turned(best.body, best.T, diameter, params.turns)
-        found += [told(court.touched(T, best.source)) for T in turns]
-    ranked = sorted((told(court.looked_at(c)) for c in court.likeliest(found)), key=court.cost)
-    tick(total, total)
-    return verdict_of(court, ranked, len(guesses))
+    """The verdict on guesses that are all there."""
+    return Trial.of(up, down, diameter, params, rng).heard([guesses], tick)
 
 
 def verdict_of(court: Court, ranked: list[Candidate], candidates: int) -> Verdict:
@@ -113,12 +141,13 @@ def verdict_of(court: Court, ranked: list[Candidate], candidates: int) -> Verdic
         sameness = Sameness(best.body, court.up, court.down, best.T, court.diameter, params)
         group, moved = sameness.groups([c.T for c in ranked])
         symmetries = symmetries_of(sameness, [c.T for c, g in zip(ranked, group, strict=True) if g == 0])
-    belief = believe(cost, group, params.none_cost)
+    belief = believe(cost, group, some_right(best.evidence, params))
     column: Callable[[str], Array] = lambda name: np.array([getattr(c.evidence, name) for c in ranked], float)  # noqa: E731
     return Verdict(
         T_up_from_down=np.array([c.T.as_matrix() for c in ranked]), **{name: column(name) for name in TERMS},
         tilt=column("tilt"), turned=column("turned"), overlap=column("overlap"), chamfer_mm=column("chamfer_mm"),
-        cost=cost, moved=moved, group=group, probability=belief.each, none=belief.none,
+        cost=cost, moved=moved, group=group, probability=belief.each, accepted=bool(belief.each[0] >= params.accept),
+        none=belief.none,
         source=tuple(c.source for c in ranked), candidates=candidates, reasons=reasons_of(ranked, belief, params),
         symmetries=symmetries,
     )  # fmt: skip
@@ -165,9 +194,8 @@ def refine(
     T = start if wandered or not np.isfinite(result.rms_mm) else result.T_up_from_down
     gaps = np.abs(np.concatenate([a.solid.at(T.apply(b.points)), b.solid.at(T.inverse().apply(a.points))]))
     near = gaps < 2 * params.reach_coarse * diameter
-    confidence = float(verdict.probability[0])
     return Registration(
-        T_up_from_down=T, confidence=confidence, accepted=confidence >= params.accept, alternatives=alternatives_of(verdict),
+        T_up_from_down=T, confidence=float(verdict.probability[0]), accepted=verdict.accepted, alternatives=alternatives_of(verdict),
         source=verdict.source[0], candidates=verdict.candidates, chamfer_mm=float(gaps[near].mean()) if near.any() else float("inf"),
         overlap=float(near.mean()), diameter_mm=diameter, rms_mm=result.rms_mm, converged=result.converged and not wandered,
         start=start.as_matrix(), reasons=verdict.reasons, symmetries=verdict.symmetries,

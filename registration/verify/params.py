@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class VerifyParams:
     """How hypotheses are judged without ground truth."""
 
+    sources: tuple[str, ...] = ("auto",)
+    """Sources that are asked, all of them; ``auto``: the cheap ones, then the dear ones until a model is accepted; ``all``."""
     points: int = 4_000
     """Points of each half that are checked."""
     reach: float = 0.01
@@ -19,17 +21,23 @@ class VerifyParams:
     """The likeliest hypotheses, which are rendered into the images too."""
     voxels: int = 64
     """Voxels along the longest side of the body that is rendered."""
-    mask_cost: float = 500.0
-    """What each piece of evidence counts, in units of log-likelihood; fitted by benchmarks/calibrate.py."""
-    free_cost: float = 100.0
-    deep_cost: float = 20.0
-    apart_cost: float = 5.0
-    colour_cost: float = 40.0
-    bare_cost: float = 50.0
+    mask_cost: float = 420.0
+    """What each piece of evidence counts between two hypotheses, in units of log-likelihood; fitted by benchmarks/calibrate.py."""
+    free_cost: float = 97.0
+    deep_cost: float = 31.0
+    apart_cost: float = 6.0
+    colour_cost: float = 45.0
+    bare_cost: float = 180.0
     same_side_cost: float = 6.0
     """Captures that look at the same side contradict that the object was turned over."""
-    none_cost: float = 15.0
-    """As likely as evidence of this cost is that no hypothesis is right."""
+    doubt_mask: float = 500.0
+    """What each piece of evidence counts against all hypotheses together, if it speaks against the best one."""
+    doubt_free: float = 10.0
+    doubt_bare: float = 10.0
+    doubt_at: float = 8.0
+    """So much of it leaves even odds that none is right."""
+    accept: float = 0.99
+    """Confidence from which the registration is accepted."""
     same: float = 0.015
     """Transforms that move the model's surface less than this share of the diameter give the same model."""
     same_print: float = 0.15
@@ -47,5 +55,3 @@ class IcpParams:
     reach_fine: float = 0.007
     """The same at last."""
     max_iterations: int = 30
-    accept: float = 0.99
-    """Confidence from which the registration is accepted."""

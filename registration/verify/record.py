@@ -30,6 +30,7 @@ class Verdict:
     moved: Array  # (n,) how far each moves the model off the best one's, share of the diameter
     group: NDArray[np.int64]  # (n,) the same number for the same model, 0 for the best one's
     probability: Array  # (groups,) of each model
+    accepted: bool
     none: float
     """Probability that none is right."""
     source: tuple[str, ...]  # (n,)

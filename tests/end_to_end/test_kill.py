@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 DEATHS = [f"{stage}:write" for stage in DEFAULT.order] + [
     "nerf-up:middle",
     "nerf-down:middle",
-    "poses:middle",
+    "poses-shape:middle",
     "nerf-full:middle",
     "fuse:start",
     "publish:",

@@ -23,7 +23,7 @@ from pipelines.presets import Config, changed
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from registration.verify.params import IcpParams
-from tests.pipelines.toy import digests, toy
+from tests.pipelines.toy import ASKING, digests, toy
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,6 +162,30 @@ def test_old_artifacts_are_pruned(tmp_path: Path) -> None:
     for n in range(8):
         toy(tmp_path, changed(Config(), "icp", "max_iterations", n, "test")).go()
     assert len(list((tmp_path / "toy/obj_000001/icp").glob("[0-9a-f]*"))) == 4
+
+
+def test_what_nobody_asks_for_is_skipped_and_said_so(tmp_path: Path) -> None:
+    run = toy(tmp_path, graph=ASKING)
+    run.go()
+    assert run.ran == ["capture-up", "poses-cheap", "verify", "icp"]
+    steps = {s.stage: s for s in toy(tmp_path, graph=ASKING).plan()}
+    assert {n for n, s in steps.items() if s.state == "fresh"} == set(run.ran)
+    for name in ("far", "poses-dear"):
+        assert steps[name].state == "skipped" and steps[name].reasons == ["verify did not ask for it"]
+    assert run.seconds["verify"] < 0.045 <= run.seconds["poses-cheap"]  # what was asked for is not counted twice
+    asking = toy(tmp_path, changed(Config(), "verify", "points", "6000", "test"), graph=ASKING)
+    assert asking.step("poses-dear").state == "missing"
+    asking.go()
+    assert asking.ran == ["far", "poses-dear", "verify", "icp"]
+    assert {s.state for s in asking.plan()} == {"fresh"}
+    changed_branch = toy(tmp_path, changed(Config(), "poses", "keep", "7", "test"), graph=ASKING)
+    assert changed_branch.step("verify").state == "stale" and changed_branch.step("verify").reasons[0].startswith(
+        "ask "
+    )
+    alone = toy(tmp_path / "b", graph=ASKING)
+    alone.go(until="poses-dear")
+    assert alone.ran == ["capture-up", "far", "poses-dear"]
+    assert "verify" in ASKING.downstream("far") and "far" not in ASKING.upstream("verify")
 
 
 def test_a_graph_refuses_nonsense() -> None:

@@ -12,12 +12,12 @@ from registration.errors import UserError
 
 def test_later_wins(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
-    file.write_text("seed = 4\n[nerf]\nfine_steps = 11\nrays = 100\n[poses]\nsources = ['shape', 'other']\n")
+    file.write_text("seed = 4\n[nerf]\nfine_steps = 11\nrays = 100\n[verify]\nsources = ['shape', 'other']\n")
     config = configure("quick", file, ["nerf.rays=1_000", "icp.reach_fine=0.5"], None)
     assert (config.nerf.fine_steps, config.nerf.rays, config.icp.reach_fine, config.seed) == (11, 1000, 0.5, 4)
-    assert config.poses.sources == ("shape", "other")
+    assert config.verify.sources == ("shape", "other")
     assert config.nerf.coarse_grid == PRESETS["quick"].nerf.coarse_grid
-    assert configure("best", None, ["poses.sources=a, b"], 9).poses.sources == ("a", "b")
+    assert configure("best", None, ["verify.sources=a, b"], 9).verify.sources == ("a", "b")
     assert configure("standard", None, ["capture.pixel_centre=half"]).capture.pixel_centre == "half"
 
 

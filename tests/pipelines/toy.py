@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,23 @@ def second(ctx: Context, params: Any, one: Numbers) -> Numbers:
     return Numbers(one.values * params.points, one.note)
 
 
+def named(ctx: Context, params: Any, one: Numbers) -> Numbers:
+    """Knows which stage it is; takes a while."""
+    time.sleep(0.05)
+    return Numbers(one.values * len(ctx.stage), ctx.stage)
+
+
 def third(ctx: Context, params: Any, two: Numbers) -> Numbers:
     """The end of the chain."""
     return Numbers(two.values + params.max_iterations, two.note)
+
+
+def asker(ctx: Context, params: Any, one: Numbers, ask: dict[str, Any]) -> Numbers:
+    """Asks for the cheap branch, and for the dear one only if its answer is small."""
+    values = ask["cheap"]().values
+    if params.points > 5000:
+        values = values + ask["dear"]().values
+    return Numbers(values + one.values, one.note)
 
 
 HERE, RECORD = "tests.pipelines.toy", "tests.pipelines.toy:Numbers"
@@ -55,6 +70,18 @@ GRAPH = Graph(
         Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "clouds"}),
     ]
 )
+
+
+ASKING = Graph(
+    [
+        Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
+        Stage("far", "nerf", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("poses-cheap", "poses", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("poses-dear", "poses", f"{HERE}:named", RECORD, {"one": "far"}),
+        Stage("verify", "verify", f"{HERE}:asker", RECORD, {"one": "capture-up"}, None, {"cheap": "poses-cheap", "dear": "poses-dear"}),
+        Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "verify"}),
+    ]
+)  # fmt: skip
 
 
 class Quiet:
@@ -74,10 +101,10 @@ class Quiet:
         """Nothing."""
 
 
-def toy(root: Path, config: Config | None = None, number: int = 3) -> Run:
-    """A run of the toy graph."""
+def toy(root: Path, config: Config | None = None, number: int = 3, graph: Graph = GRAPH) -> Run:
+    """A run of a toy graph."""
     return Run(
-        GRAPH, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
+        graph, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
 
 
