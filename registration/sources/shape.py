@@ -52,7 +52,7 @@ def outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array]
 def distinct(rotations: Array, order: NDArray[np.intp], apart_deg: float, most: int) -> list[int]:
     """The first ones of an order, each at least so far from all chosen before."""
     chosen: list[int] = []
-    for index in order:
+    for index in order if most else ():
         if not chosen or angles_between_deg(rotations[index][None], rotations[chosen]).min() > apart_deg:
             chosen.append(int(index))
             if len(chosen) == most:
