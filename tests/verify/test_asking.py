@@ -69,7 +69,7 @@ def test_a_part_that_shape_decides_does_not_wait_for_a_network(halves, tmp_path:
     assert "poses-dear: skipped, the verdict is accepted without it" in caplog.text
 
 
-@pytest.mark.parametrize("cheap", [[], [T_TRUE @ Rigid.exp([0, 0, np.pi / 2, 0, 0, 0])]])
+@pytest.mark.parametrize("cheap", [[], [T_TRUE @ Rigid.exp([np.pi, 0, 0, 0, 0, 0])]])
 def test_the_dear_source_is_asked_while_nothing_is_accepted(halves, tmp_path: Path, cheap: list[Rigid]) -> None:
     verdict, turns = asked(halves, replace(PARAMS, turns=0), cheap, tmp_path)
     assert turns == ["cheap", "dear"] and verdict.accepted and verdict.source[0] == "dear"
