@@ -48,6 +48,7 @@ class Belief:
 def some_right(best: Evidence, p: VerifyParams) -> float:
     """Probability that the best hypothesis is right or a rival of it is: that both captures show one object and it was found."""
     doubt = p.doubt_mask * best.mask + p.doubt_free * (best.free + best.deep) + p.doubt_bare * best.bare
+    doubt += p.doubt_print * max(0.0, best.colour - p.print_slack)
     return float(1 / (1 + np.exp(np.clip(doubt - p.doubt_at, -50, 50))))
 
 

@@ -20,8 +20,6 @@ from registration.verify.score import Evidence, judge
 from registration.verify.symmetry import symmetries_of
 from registration.verify.witness import Witness
 
-MARGIN = 30.0
-"""Hypotheses that cost so much more than the best are not looked at closely: nothing can make them win."""
 NEAR_DEG, NEAR_SHARE = 1.0, 0.01
 """Transforms nearer than this came to the same place."""
 TOLD = 0.01
@@ -72,7 +70,7 @@ class Court:
         """In order, those that came to the same place counted once, those without a chance left out."""
         out: list[Candidate] = []
         for c in sorted(found, key=self.cost):
-            if out and self.cost(c) > self.cost(out[0]) + MARGIN:
+            if out and self.cost(c) > self.cost(out[0]) + self.params.margin:
                 break
             if not any(self.near(c, other) for other in out):
                 out.append(c)

@@ -19,6 +19,8 @@ class VerifyParams:
     """Turns that leave the best hypothesis' body nearly as it is and are judged beside it."""
     looked_at: int = 16
     """The likeliest hypotheses, which are rendered into the images too."""
+    margin: float = 30.0
+    """Hypotheses that cost so much more than the best are not looked at: nothing can make them win."""
     voxels: int = 64
     """Voxels along the longest side of the body that is rendered."""
     mask_cost: float = 420.0
@@ -34,6 +36,9 @@ class VerifyParams:
     """What each piece of evidence counts against all hypotheses together, if it speaks against the best one."""
     doubt_free: float = 10.0
     doubt_bare: float = 10.0
+    doubt_print: float = 40.0
+    print_slack: float = 0.25
+    """So unlike the prints of two halves may be by their own faults; what is beyond counts as doubt."""
     doubt_at: float = 8.0
     """So much of it leaves even odds that none is right."""
     accept: float = 0.99
