@@ -17,6 +17,7 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ def table(pairs: list[tuple[float, bool]]) -> list[tuple[float, float, int]]:
     """Mean probability, share that is right and number, in bands of the probability."""
     p, right = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
     out = []
-    for low, high in zip(ODDS[:-1], ODDS[1:], strict=True):
+    for low, high in pairwise(ODDS):
         among = (p >= low) & ((p < high) | (high == 1.0))
         if among.any():
             out.append((float(p[among].mean()), float(right[among].mean()), int(among.sum())))
