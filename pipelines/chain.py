@@ -24,8 +24,8 @@ DEFAULT = Graph(
     [
         stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
         stage("capture-down", "capture", "registration.data.capture:Capture", {}, external="down"),
-        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=6),
-        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=6),
+        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=7),
+        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=7),
         stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES, version=3),
         *(
             stage(branch, "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}, version=2)
@@ -42,7 +42,7 @@ DEFAULT = Graph(
         stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
         stage(
             "nerf-full", "full", "registration.fuse.record:Model",
-            {"icp": "icp", "fuse": "fuse", "clouds": "clouds", **HALVES},
+            {"icp": "icp", "fuse": "fuse", "clouds": "clouds", **HALVES}, version=2,
         ),
         stage(
             "labels", "labels", "registration.fuse.record:Labels",

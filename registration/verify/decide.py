@@ -20,6 +20,8 @@ from registration.verify.score import Evidence, judge
 from registration.verify.symmetry import symmetries_of
 from registration.verify.witness import Witness
 
+ROUNDS, PRINT_ROUNDS = 15, 40
+"""Of the alignment on each of two reaches; along a print it has a longer way to go than into contact."""
 NEAR_DEG, NEAR_SHARE = 1.0, 0.01
 """Transforms nearer than this came to the same place."""
 TOLD = 0.01
@@ -53,7 +55,9 @@ class Court:
     def touched(self, start: Rigid, source: str) -> Candidate:
         """Pull a guess into contact and hear the quick evidence."""
         reach = self.params.reach * self.diameter
-        T = align(self.up.side, self.down.side, start, (2 * reach, reach)).T_up_from_down
+        a, b = self.up.side, self.down.side
+        rounds = ROUNDS if a.tone is None or b.tone is None else PRINT_ROUNDS
+        T = align(a, b, start, (2 * reach, reach), rounds).T_up_from_down
         return Candidate(T, judge(self.up, self.down, T, self.diameter, reach), source)
 
     def looked_at(self, c: Candidate) -> Candidate:
