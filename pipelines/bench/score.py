@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
+from pipelines import artifacts
 from pipelines.bench.bop import score_labels
 from pipelines.publish import read_result
 from pipelines.store import Store
@@ -40,6 +42,24 @@ def truths(folder: Path) -> list[Path]:
     return files
 
 
+def stored(kind: type, folder: Path) -> Any:
+    """The record of an artifact's folder."""
+    try:
+        return artifacts.load(kind, folder)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise UserError(f"an artifact that cannot be read ({error!r})", folder, "run the object again") from error
+
+
+def judged(T: Rigid, facts: dict[str, Any], true: Array) -> dict[str, Any]:  # (n, 3)
+    """How far a transform moves the true surface off where it belongs, shares of the diameter, and whether that is right."""
+    G, d = Rigid.from_matrix(facts["T_up_from_down"]), float(facts["diameter"])
+    a, b = chamfer_parts(T.apply(G.inverse().apply(true)), true)
+    degrees, mean = T.angle_deg(G), float(a.mean()) / d
+    h95 = float(max(np.quantile(a, 0.95), np.quantile(b, 0.95))) / d
+    right = bool(h95 < 0.02 and (degrees < 5 or not facts.get("textured")))
+    return {"degrees": degrees, "mean": mean, "h95": h95, "right": right, "loose": bool(mean < 0.1)}
+
+
 def score_one(run: Path, truth: Path, store: Path | None = None) -> dict[str, Any]:
     """One object's row; distances as shares of the diameter, recalls of the labels as BOP counts them.
 
@@ -49,20 +69,14 @@ def score_one(run: Path, truth: Path, store: Path | None = None) -> dict[str, An
     row: dict[str, Any] = {"object": truth.stem}
     if result is None:
         return row
-    G, T = Rigid.from_matrix(facts["T_up_from_down"]), Rigid.from_matrix(result["T_up_from_down"])
-    d = float(facts["diameter"])
+    true, d = surface(truth.with_suffix(".ply")), float(facts["diameter"])
+    found = judged(Rigid.from_matrix(result["T_up_from_down"]), facts, true)
     row |= {
         "accepted": result["accepted"],
         "confidence": result["confidence"],
-        "degrees": T.angle_deg(G),
+        "degrees": found["degrees"],
         "seconds": float(sum(result["stages"].values())),
-    }
-    true = surface(truth.with_suffix(".ply"))
-    a, b = chamfer_parts(T.apply(G.inverse().apply(true)), true)
-    h95 = float(max(np.quantile(a, 0.95), np.quantile(b, 0.95))) / d
-    row |= {"mean": float(a.mean()) / d, "h95": h95}
-    row["right"] = bool(h95 < 0.02 and (row["degrees"] < 5 or not facts.get("textured")))
-    row["loose"] = bool(row["mean"] < 0.1)
+    } | found
     if (run / truth.stem / "model.ply").exists():
         c, e = chamfer_parts(surface(run / truth.stem / "model.ply"), true)
         row |= {"chamfer": float(c.mean() + e.mean()) / 2 / d, "complete": float((e < 0.02 * d).mean())}

@@ -101,50 +101,44 @@ def about(up: Side, step: Array) -> Rigid:
 
 def normal_equations(up: Side, down: Side, T: Rigid, reach: float) -> tuple[Array, Array, float]:
     """J'WJ (6, 6), J'Wr (6,) and the robust cost, for a small motion applied after T."""
-    middle = up.points.mean(0)
-    moved = T.apply(down.points)
-    r1, g1, w1 = residuals(moved, T.turn(down.normals), up.solid, reach)
-    J1 = np.concatenate([np.cross(moved - middle, g1), g1], 1)
-    back = T.inverse()
-    r2, g2, w2 = residuals(back.apply(up.points), back.turn(up.normals), down.solid, reach)
-    g2 = T.turn(g2)  # the up points move the other way when T moves
-    J2 = -np.concatenate([np.cross(up.points - middle, g2), g2], 1)
-    a, b = down.trust, up.trust
-    w1, w2 = w1 * a / max(a.sum(), 1e-9), w2 * b / max(b.sum(), 1e-9)  # each half has the same say
-    parts = [(J1, r1, w1), (J2, r2, w2)]
-    if up.tone and down.tone and up.bright is not None and down.bright is not None:
-        flat = lambda g, n: g - (g * n).sum(1, keepdims=True) * n  # noqa: E731
-        r, w, g = print_terms(moved, g1, down.bright, up.tone, w1, np.abs(r1) < 2 * reach, reach)
-        g = flat(g, g1)
-        parts.append((np.concatenate([np.cross(moved - middle, g), g], 1), r, w))
-        r, w, g = print_terms(back.apply(up.points), g2, up.bright, down.tone, w2, np.abs(r2) < 2 * reach, reach)
-        g = flat(T.turn(g), g2)
-        parts.append((-np.concatenate([np.cross(up.points - middle, g), g], 1), r, w))
-    A, b = np.zeros((6, 6)), np.zeros(6)
-    for J, r, w in parts:
-        A, b = A + (J * w[:, None]).T @ J, b + (J * w[:, None]).T @ r
-    return A, b, robust_cost(r1, r2, reach) + sum(float((w * r**2).sum()) / reach**2 for _, r, w in parts[2:])
+    middle, A, b, cost = up.points.mean(0), np.zeros((6, 6)), np.zeros(6), 0.0
+    for home, host, X in ((down, up, T), (up, down, T.inverse())):
+        moved = X.apply(home.points)
+        r, g, w = residuals(moved, X.turn(home.normals), host.solid, reach)
+        w = w * home.trust / max(float(home.trust.sum()), 1e-9)  # each half has the same say
+        cost += robust_cost(r, reach) / 2
+        rows = [(g, r, w)]
+        if home.bright is not None and host.tone is not None:
+            slope, off, weight = print_terms(moved, g, home.bright, host.tone, w * (np.abs(r) < 2 * reach), reach)
+            cost += float(weight @ off**2) / reach**2
+            rows.append((slope, off, weight))
+        arm = (moved if host is up else home.points) - middle
+        for slope, off, weight in rows:
+            slope = slope if host is up else -T.turn(slope)  # the up points move the other way when T moves
+            J = np.concatenate([np.cross(arm, slope), slope], 1)
+            A, b = A + (J * weight[:, None]).T @ J, b + (J * weight[:, None]).T @ off
+    return A, b, cost
 
 
 def print_terms(
-    points: Array, normals: Array, bright: Array, tone: Tone, weight: Array, met: NDArray[np.bool_], reach: float
+    points: Array, normals: Array, bright: Array, tone: Tone, weight: Array, reach: float
 ) -> tuple[Array, Array, Array]:
-    """Residuals (n,) and weights (n,) of brightness, as lengths in mm, and their slopes (n, 3): none where surfaces do not meet."""
+    """Slopes along the surface (n, 3), residuals (n,) of brightness, as lengths in mm, and weights (n,): none where nothing meets."""
     there, slope = tone.around(points)
-    off = there - bright
+    slope, off, met = slope - (slope * normals).sum(1, keepdims=True) * normals, there - bright, weight > 0
     if met.sum() < LEAST_MET:
-        return off, np.zeros(len(off)), slope
+        return slope, off, np.zeros(len(off))
     off[met] = unlit(off[met, None], normals[met])[:, 0]
     varied = float((unlit(bright[met, None], normals[met]) ** 2).mean())
     scale = reach / np.sqrt(varied + FAINT**2)  # a print's own spread counts as one reach
     robust = 1 / (1 + (off * scale / (2 * reach)) ** 2)
-    return off * scale, PRINT_WEIGHT * weight * met * robust * varied / (varied + FAINT**2), slope * scale
+    return slope * scale, off * scale, PRINT_WEIGHT * weight * met * robust * varied / (varied + FAINT**2)
 
 
-def robust_cost(r1: Array, r2: Array, reach: float) -> float:
-    """Mean over both halves of how far points stand out of the other solid, each limited to one."""
-    out = [np.clip(r, 0, None) / reach for r in (r1, r2)]
-    return float(np.mean([(s**2 / (1 + s**2)).mean() for s in out]))
+def robust_cost(r: Array, reach: float) -> float:
+    """Mean of how far points stand out of the other solid, each limited to one."""
+    s = np.clip(r, 0, None) / reach
+    return float((s**2 / (1 + s**2)).mean())
 
 
 def finish(up: Side, down: Side, T: Rigid, reach: float, iterations: int, converged: bool) -> IcpResult:
@@ -155,4 +149,5 @@ def finish(up: Side, down: Side, T: Rigid, reach: float, iterations: int, conver
     r, w = np.concatenate([r1, r2]), np.concatenate([w1, w2])
     near = (np.abs(r) < 2 * reach) & (w > 0.1)
     rms = float(np.sqrt((r[near] ** 2).mean())) if near.any() else float("inf")
-    return IcpResult(T, robust_cost(r1, r2, reach), rms, float(near.mean()), iterations, converged and bool(near.any()))
+    cost = (robust_cost(r1, reach) + robust_cost(r2, reach)) / 2
+    return IcpResult(T, cost, rms, float(near.mean()), iterations, converged and bool(near.any()))
