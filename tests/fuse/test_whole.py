@@ -21,7 +21,7 @@ from registration.nerf.params import CloudParams, FullParams
 from registration.progress import silent
 from registration.sources.base import HalfModel
 from tests.geometry.bodies import capture_of, knob
-from tests.verify.test_verify import exact_half
+from tests.verify.made import exact_half
 
 T_TRUE = Rigid.exp([np.pi * 0.97, 0.15, 0.3, 6, -4, 9])
 PARAMS = FullParams(steps=120, grid=48, rays=1024, points=6000, smooth_rounds=0)  # 48 voxels: edges would be rounded
