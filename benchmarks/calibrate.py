@@ -6,8 +6,8 @@ python benchmarks/calibrate.py fit CACHE.json ... [--picture FILE.svg]         w
 gather judges every hypothesis of shape and print and every turn tried on purpose, far beyond the margin of a run, and notes
 whether it is right (h95 below 0.0165 by 200,000 points; printed parts below 5 degrees too). strangers: halves of different parts.
 fit has two steps, as registration/verify/belief.py has two factors. The weights between hypotheses maximise the likelihood of the right
-model among all of a part; the doubt is a logistic regression on the best hypothesis of each part, as it is, and once all that
-is nearly right has been struck out. Both are held to weights set by hand where the data say nothing. Each part's probabilities are told by a fit
+model among all of a part; the doubt is a logistic regression on the best hypothesis of each part, as it is, and once all that is
+not plainly wrong (h95 above 0.03) has been struck out. Both are held to weights set by hand where the data say nothing. Each part's probabilities are told by a fit
 that did not see it.
 """
 
@@ -44,10 +44,14 @@ from registration.verify.params import VerifyParams
 
 RIGHT, NEARLY, TURNED_DEG = 0.0165, 0.02, 5.0
 """A transform is right below the first share of the diameter; between the two it is struck out with the right ones."""
-DOUBTS = ("mask", "stands", "bare", "print")
+PLAIN = 0.03
+"""From this share of the diameter on a transform is plainly wrong."""
+DOUBTS = ("mask", "stands", "bare", "print", "side")
 SHARES = {"out": 0.5, "strangers": 0.5}
 """What a part without its right hypotheses, and a pair of strangers, count in the fit."""
-HELD = 0.1
+HAND = {"mask": 400.0, "free": 80.0, "deep": 25.0, "apart": 6.0, "colour": 50.0, "bare": 400.0}
+HAND_DOUBT = {"mask": 4000.0, "stands": 10.0, "bare": 10.0, "print": 70.0, "side": 5.0, "at": 10.0}
+HELD, DOUBT_HELD = 0.3, 0.03
 """How firmly the logarithms of the weights are held to those set by hand."""
 OWN = VerifyParams()
 ODDS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999, 1.0)
@@ -60,6 +64,7 @@ class Pool:
     name: str
     evidence: Array  # (n, len(TERMS))
     side: Array  # (n,)
+    h95: Array  # (n,)
     right: NDArray[np.bool_]  # (n,)
     nearly: NDArray[np.bool_]  # (n,)
     group: NDArray[np.int64]  # (n,)
@@ -72,7 +77,7 @@ class Pool:
         turned = (off < TURNED_DEG) | (not row["textured"])
         return cls(
             row["name"], np.array([row[t] for t in TERMS], float).T, np.array([same_side(d) for d in row["turned"]]),
-            (h95 < RIGHT) & turned, (h95 < NEARLY) & turned, np.array(row["group"]), row["stranger"],
+            h95, (h95 < RIGHT) & turned, (h95 < NEARLY) & turned, np.array(row["group"]), row["stranger"],
         )  # fmt: skip
 
     def leaders(self, cost: Array, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
@@ -84,7 +89,7 @@ class Pool:
     def doubts(self, n: int) -> Array:  # (len(DOUBTS),)
         """What speaks against one hypothesis in itself."""
         e = dict(zip(TERMS, self.evidence[n], strict=True))
-        return np.array([e["mask"], e["free"] + e["deep"], e["bare"], max(0.0, e["colour"] - OWN.print_slack)])
+        return np.array([e["mask"], e["free"] + e["deep"], e["bare"], max(0.0, e["colour"] - OWN.print_slack), self.side[n]])
 
 
 class Off:
@@ -181,7 +186,7 @@ def cases(pools: list[Pool], weights: Array) -> list[tuple[Array, bool, float]]:
             continue
         if pool.right[first]:
             out.append((pool.doubts(first), True, 1.0))
-        far = ~pool.nearly & (cost > cost[first] + 5)  # what cannot be told from the right one is not for doubt to tell
+        far = ~pool.nearly & (pool.h95 > PLAIN)  # near-symmetric turns are for the comparison to tell, not for doubt
         if far.any():
             out.append((pool.doubts(int(pool.leaders(cost, far)[0])), False, SHARES["out"]))
     return out
@@ -189,7 +194,7 @@ def cases(pools: list[Pool], weights: Array) -> list[tuple[Array, bool, float]]:
 
 def doubtful(theta: Array, found: list[tuple[Array, bool, float]], start: Array) -> float:
     """Minus the log-likelihood of being right, and what holds the weights."""
-    loss = HELD * float(((theta - start) ** 2).sum())
+    loss = DOUBT_HELD * float(((theta - start) ** 2).sum())
     for doubts, right, share in found:
         z = np.exp(theta[-1]) - doubts @ np.exp(theta[:-1])
         loss += share * float(np.logaddexp(0, -z if right else z))
@@ -198,10 +203,10 @@ def doubtful(theta: Array, found: list[tuple[Array, bool, float]], start: Array)
 
 def fitted(pools: list[Pool]) -> tuple[Array, Array]:
     """Weights between hypotheses (len(TERMS),), and those of the doubt and where it turns (len(DOUBTS) + 1,)."""
-    start = np.log([getattr(OWN, f"{t}_cost") for t in TERMS])
+    start = np.log([HAND[t] for t in TERMS])
     best = minimize(relative, start, (pools, start), method="Nelder-Mead", options={"maxfev": 4000, "fatol": 1e-4})
     weights = np.exp(best.x)
-    first = np.log([OWN.doubt_mask, OWN.doubt_free, OWN.doubt_bare, OWN.doubt_print, OWN.doubt_at])
+    first = np.log([HAND_DOUBT[d] for d in (*DOUBTS, "at")])
     doubt = minimize(doubtful, first, (cases(pools, weights), first), method="Nelder-Mead", options={"maxfev": 4000})
     return weights, np.exp(doubt.x)
 
@@ -211,7 +216,7 @@ def believed(pool: Pool, weights: Array, doubt: Array) -> list[tuple[float, bool
     cost = pool.evidence @ weights + OWN.same_side_cost * pool.side
     best = pool.leaders(cost)
     z = np.exp(cost[best[0]] - cost[best])
-    some = 1 / (1 + np.exp(np.clip(pool.doubts(int(best[0])) @ doubt[:-1] - doubt[-1], -50, 50)))
+    some = (1 - OWN.surprise) / (1 + np.exp(np.clip(pool.doubts(int(best[0])) @ doubt[:-1] - doubt[-1], -50, 50)))
     return [(float(some * p), bool(pool.right[n])) for p, n in zip(z / z.sum(), best, strict=True)]
 
 
@@ -219,7 +224,7 @@ def fit(caches: list[Path], picture: Path | None) -> None:
     """Fit, and tell how well the probabilities of parts that were left out hold."""
     pools = [Pool.of(row) for cache in caches for row in json.loads(cache.read_text())]
     weights, doubt = fitted(pools)
-    for name, value in zip([*(f"{t}_cost" for t in TERMS), "doubt_mask", "doubt_free", "doubt_bare", "doubt_print", "doubt_at"], [*weights, *doubt], strict=True):  # fmt: skip
+    for name, value in zip([*(f"{t}_cost" for t in TERMS), "doubt_mask", "doubt_free", "doubt_bare", "doubt_print", "doubt_side", "doubt_at"], [*weights, *doubt], strict=True):  # fmt: skip
         print(f"    {name}: float = {value:.3g}")
     pairs: list[tuple[float, bool]] = []
     for k, pool in enumerate(pools):

@@ -19,7 +19,7 @@ LEAST_MET = 60
 LEAST_SHARE, UNKNOWN = 0.05, 0.5
 FAINT = 0.05
 """Colours that vary less than this over the surface are no print."""
-PRINTED = 0.55
+PRINTED = 0.48
 """From this strength on a print can decide."""
 
 

@@ -48,8 +48,8 @@ class Belief:
 def some_right(best: Evidence, p: VerifyParams) -> float:
     """Probability that the best hypothesis is right or a rival of it is: that both captures show one object and it was found."""
     doubt = p.doubt_mask * best.mask + p.doubt_free * (best.free + best.deep) + p.doubt_bare * best.bare
-    doubt += p.doubt_print * max(0.0, best.colour - p.print_slack)
-    return float(1 / (1 + np.exp(np.clip(doubt - p.doubt_at, -50, 50))))
+    doubt += p.doubt_print * max(0.0, best.colour - p.print_slack) + p.doubt_side * same_side(best.turned)
+    return float((1 - p.surprise) / (1 + np.exp(np.clip(doubt - p.doubt_at, -50, 50))))
 
 
 def believe(cost: Array, group: NDArray[np.int64], some: float) -> Belief:  # (n,), (n,)

@@ -23,24 +23,27 @@ class VerifyParams:
     """Hypotheses that cost so much more than the best are not looked at: nothing can make them win."""
     voxels: int = 64
     """Voxels along the longest side of the body that is rendered."""
-    mask_cost: float = 420.0
+    mask_cost: float = 350.0
     """What each piece of evidence counts between two hypotheses, in units of log-likelihood; fitted by benchmarks/calibrate.py."""
-    free_cost: float = 97.0
-    deep_cost: float = 31.0
-    apart_cost: float = 6.0
-    colour_cost: float = 45.0
-    bare_cost: float = 180.0
-    same_side_cost: float = 6.0
+    free_cost: float = 60.0
+    deep_cost: float = 22.0
+    apart_cost: float = 6.4
+    colour_cost: float = 53.0
+    bare_cost: float = 820.0
+    same_side_cost: float = 12.0
     """Captures that look at the same side contradict that the object was turned over."""
-    doubt_mask: float = 500.0
+    doubt_mask: float = 4800.0
     """What each piece of evidence counts against all hypotheses together, if it speaks against the best one."""
     doubt_free: float = 10.0
     doubt_bare: float = 10.0
-    doubt_print: float = 40.0
+    doubt_side: float = 7.0
+    doubt_print: float = 70.0
     print_slack: float = 0.25
     """So unlike the prints of two halves may be by their own faults; what is beyond counts as doubt."""
-    doubt_at: float = 8.0
+    doubt_at: float = 13.4
     """So much of it leaves even odds that none is right."""
+    surprise: float = 0.003
+    """Probability that is kept back for what no part of the calibration was like."""
     accept: float = 0.99
     """Confidence from which the registration is accepted."""
     same: float = 0.015
