@@ -18,6 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 LOG = logging.getLogger("regpipe")
+MOST_REASONS = 2
+"""A stage that runs anew says why by so many; the log has them all."""
 STATE: dict[str, Any] = {"log": None, "verbose": False}
 
 
@@ -66,7 +68,8 @@ class Screen:
         """A stage begins."""
         self._tell_fresh()
         if self.verbose or (reasons != ["first run"] and not self.quiet):
-            self.say(f"  [dim]{stage}: {'; '.join(reasons)[:160]}")
+            more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
+            self.say(f"  [dim]{stage}: {'; '.join(reasons[:MOST_REASONS])[:120]}{more}")
         self.tasks[stage] = self.progress.add_task(stage, total=None)
 
     def tick(self, stage: str, done: int, total: int) -> None:

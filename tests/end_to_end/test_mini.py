@@ -35,7 +35,7 @@ def test_the_bundled_example_is_accepted_and_right(tmp_path: Path) -> None:
         result["format"] == 1
         and result["accepted"] is True
         and result["source"] == "shape"
-        and 0.9 <= result["confidence"] <= 1
+        and 0.99 <= result["confidence"] <= 1
     )
     assert set(result) >= {
         "T_up_from_down",
@@ -56,6 +56,6 @@ def test_the_bundled_example_is_accepted_and_right(tmp_path: Path) -> None:
     again = regpipe("run", "--dataset", "mini", "--objid", 1, "--preset", "quick", cwd=tmp_path)
     assert again.returncode == 0 and time.monotonic() - start < 3 and "✓" not in again.stdout
     states = json.loads(regpipe("status", "--preset", "quick", "--json", cwd=tmp_path).stdout)["mini/obj_000001"]
-    assert [s["state"] for s in states] == ["fresh"] * 12
+    assert [s["state"] for s in states] == ["fresh"] * 13
     exported = regpipe("export", "pred6d", "--dataset", "mini", "--objid", 1, "--to", "pred6d.json", cwd=tmp_path)
     assert exported.returncode == 0 and len(json.loads((tmp_path / "pred6d.json").read_text())["down"]) == 36
