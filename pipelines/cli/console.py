@@ -136,12 +136,12 @@ def summary(console: Console, name: str, result: dict[str, Any], out: Path, quie
     seconds = sum(result["stages"].values())
     if quiet:
         console.print(
-            f"{name} {'accepted' if result['accepted'] else 'not accepted'} confidence {result['confidence']:.2f} chamfer {result['chamfer_mm']:.2f} mm {out}"
+            f"{name} {'accepted' if result['accepted'] else 'not accepted'} confidence {result['confidence']:.3f} chamfer {result['chamfer_mm']:.2f} mm {out}"
         )
         return
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
-    table.add_row("verdict", f"{word}[/], confidence {result['confidence']:.2f}")
+    table.add_row("verdict", f"{word}[/], confidence {result['confidence']:.3f}")
     table.add_row(
         "halves apart",
         f"{result['chamfer_mm']:.2f} mm where both saw the object, {share:.2f} % of its {result['diameter_mm']:.0f} mm",

@@ -139,7 +139,7 @@ def make_report(
         for h, c, n in zip(("up", "down"), captures, nerfs, strict=True)
     ]
     body = [
-        f"<h1>{html.escape(name)}</h1><div class='verdict {'yes' if icp.accepted else 'no'}'><b>{word}</b>, confidence {icp.confidence:.2f}. "
+        f"<h1>{html.escape(name)}</h1><div class='verdict {'yes' if icp.accepted else 'no'}'><b>{word}</b>, confidence {icp.confidence:.3f}. "
         f"The object was turned by {turn:.0f} degrees between the captures; where both halves saw it they lie {icp.chamfer_mm:.2f} mm apart "
         f"({100 * icp.chamfer_mm / icp.diameter_mm:.2f} % of its {icp.diameter_mm:.0f} mm).<ul>" + "".join(f"<li>{html.escape(r)}</li>" for r in icp.reasons) + "</ul></div>",
         figure(sheet(trimmed([shaded(mesh, None, a, e, 310) for a, e in ((30, 30), (150, 30), (30, -30))]), 3), "The model from three sides"),
