@@ -63,9 +63,9 @@ def framed(picture: Picture, height: int, width: int) -> Picture:
 
 def result(run: Any) -> None:
     """README: two halves, the whole, and the proof in an image."""
-    clouds, icp, fused = run.record("clouds"), run.record("icp"), run.record("fuse")
-    up, down, capture = clouds.up, clouds.down, run.record("capture-down")
-    T, s = icp.T_up_from_down, 360
+    clouds, model = run.record("clouds"), run.record("nerf-full")
+    up, down, capture, fused = clouds.up, clouds.down, run.record("capture-down"), model.fused
+    T, s = model.T_up_from_down, 360
     mesh = TriMesh(fused.vertices, fused.faces)
     caster = Caster(fused.vertices, fused.faces)
     drawn = trimmed(
@@ -109,13 +109,13 @@ def halves(run: Any) -> None:
 
 def verdict(run: Any) -> None:
     """How it works: a wrong candidate and the right one, contradicting points in red."""
-    clouds, found, half = run.record("clouds"), run.record("verify"), run.record("nerf-up")
+    clouds, half, guesses = run.record("clouds"), run.record("nerf-up"), run.record("poses-shape").T_up_from_down
+    best = run.record("icp").T_up_from_down
     solid = Solid.from_field(half.low, half.step, half.sdf)
     down, up = clouds.down, clouds.up
-    worst = int(np.argmin(np.abs(found.total - np.quantile(found.total, 0.6))))
+    rival = next(T for T in map(Rigid.from_matrix, guesses) if T.angle_deg(best) > 20)
     drawn, words = [], []
-    for n, text in ((worst, "a rival"), (0, "the best")):
-        T = Rigid.from_matrix(found.T_up_from_down[n])
+    for T, text in ((rival, "a rival"), (best, "the best")):
         moved, turned = T.apply(down.points), T.turn(down.normals)
         out = solid.at(moved) > 0.015 * clouds.diameter_mm
         parts = [(up.points, up.normals, UP), (moved[~out], turned[~out], DOWN)]

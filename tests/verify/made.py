@@ -24,7 +24,7 @@ Paint = Callable[[Array], Array]
 
 def grey(points: Array) -> Array:
     """No print."""
-    return np.full((len(points), 3), 0.5)
+    return np.full((len(points), 3), 128 / 255)
 
 
 def patches(points: Array) -> Array:
@@ -45,9 +45,9 @@ def exact_half(mesh: TriMesh, capture: Capture, paint: Paint = grey) -> NerfHalf
     places = Box(solid.low, solid.step, (shape[0], shape[1], shape[2])).points()
     return NerfHalf(
         low=solid.low, step=solid.step, sdf=(solid.grid / solid.step).astype(np.float32),
-        colour=(255 * paint(places)).astype(np.uint8).reshape(*shape, 3), light=np.zeros((len(capture), 9), np.float32),
+        colour=(255 * paint(places)).round().astype(np.uint8).reshape(*shape, 3), light=np.zeros((len(capture), 9), np.float32),
         shared_light=np.zeros(27, np.float32), axis=np.array([0.0, 0, 1]), vertices=mesh.vertices, faces=mesh.faces,
-        normals=mesh.vertex_normals(), vertex_colours=(255 * paint(mesh.vertices)).astype(np.uint8),
+        normals=mesh.vertex_normals(), vertex_colours=(255 * paint(mesh.vertices)).round().astype(np.uint8),
         held_out=np.zeros(0, np.int64), odd=np.zeros(0, np.int64), psnr=30.0, mask_iou=1.0, curve=np.zeros((1, 2)),
     )  # fmt: skip
 
