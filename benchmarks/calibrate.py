@@ -89,7 +89,9 @@ class Pool:
     def doubts(self, n: int) -> Array:  # (len(DOUBTS),)
         """What speaks against one hypothesis in itself."""
         e = dict(zip(TERMS, self.evidence[n], strict=True))
-        return np.array([e["mask"], e["free"] + e["deep"], e["bare"], max(0.0, e["colour"] - OWN.print_slack), self.side[n]])
+        return np.array(
+            [e["mask"], e["free"] + e["deep"], e["bare"], max(0.0, e["colour"] - OWN.print_slack), self.side[n]]
+        )
 
 
 class Off:
