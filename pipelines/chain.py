@@ -20,6 +20,30 @@ def stage(
     return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, asks or {}, version)
 
 
+def learned(half: str) -> list[Stage]:
+    """The stages in which a half's correspondences are learned; made only if a source that needs them is asked."""
+    half_inputs = {"capture": f"capture-{half}", "nerf": f"nerf-{half}", "clouds": "clouds"}
+    looks, networks = {"bank": f"correspondences-{half}"}, {"embedding": f"embedding-{half}"}
+    record = "registration.embedding.record:"
+    return [
+        stage(f"correspondences-{half}", "correspondences", f"{record}Correspondences", half_inputs),
+        stage(f"embedding-{half}", "embedding", f"{record}Embedding", looks),
+        stage(f"features-{half}", "features", f"{record}Features", {**looks, **networks}),
+    ]
+
+
+def branch(name: str) -> Stage:
+    """The stage in which a source guesses."""
+    if name == "surfemb":
+        keys = {"features_up": "features-up", "features_down": "features-down"}
+        record = "registration.sources.base:ByImage"
+        return Stage(
+            BRANCHES[name], "poses", "pipelines.stages.surfemb:run", record, {"clouds": "clouds", **HALVES, **keys}
+        )
+    record = "registration.sources.base:Hypotheses"
+    return stage(BRANCHES[name], "poses", record, {"clouds": "clouds", **HALVES}, version=2)
+
+
 DEFAULT = Graph(
     [
         stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
@@ -27,10 +51,9 @@ DEFAULT = Graph(
         stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=7),
         stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=7),
         stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES, version=3),
-        *(
-            stage(branch, "poses", "registration.sources.base:Hypotheses", {"clouds": "clouds", **HALVES}, version=2)
-            for branch in BRANCHES.values()
-        ),
+        *learned("up"),
+        *learned("down"),
+        *(branch(name) for name in BRANCHES),
         stage(
             "verify", "verify", "registration.verify.record:Verdict",
             {"clouds": "clouds", **HALVES}, version=2, asks=BRANCHES,

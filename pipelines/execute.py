@@ -191,6 +191,7 @@ class Run:
             lambda done, total: self.watcher.tick(name, done, total),
             log,
             name,
+            self.store.root / ".curves" / self.name / name / key,
         )
 
     def record(self, name: str) -> Any:

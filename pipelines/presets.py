@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from registration.data.params import CaptureParams
+from registration.embedding.params import CorrespondenceParams, EmbeddingParams, FeatureParams
 from registration.errors import UserError
 from registration.fuse.params import FuseParams, LabelsParams, ReportParams
 from registration.nerf.params import CloudParams, FullParams, NerfParams
@@ -27,6 +28,9 @@ class Config:
     capture: CaptureParams = field(default_factory=CaptureParams)
     nerf: NerfParams = field(default_factory=NerfParams)
     clouds: CloudParams = field(default_factory=CloudParams)
+    correspondences: CorrespondenceParams = field(default_factory=CorrespondenceParams)
+    embedding: EmbeddingParams = field(default_factory=EmbeddingParams)
+    features: FeatureParams = field(default_factory=FeatureParams)
     poses: PosesParams = field(default_factory=PosesParams)
     verify: VerifyParams = field(default_factory=VerifyParams)
     icp: IcpParams = field(default_factory=IcpParams)

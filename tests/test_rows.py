@@ -10,7 +10,7 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
     ["registration.errors", "registration.progress"],
     ["registration.geometry"],
     ["registration.data"],
-    ["registration.nerf"],
+    ["registration.nerf", "registration.embedding"],
     ["registration.sources"],
     ["registration.verify", "registration.fuse"],
     ["registration.viz"],
@@ -27,6 +27,7 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
 PARAMS = {
     "registration.data.params",
     "registration.nerf.params",
+    "registration.embedding.params",
     "registration.sources.params",
     "registration.verify.params",
     "registration.fuse.params",

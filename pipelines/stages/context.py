@@ -25,3 +25,5 @@ class Context:
     log: logging.Logger
     stage: str = ""
     """Its name."""
+    logs: Path | None = None
+    """Where curves may be written while the stage runs; they outlive it and nobody depends on them."""

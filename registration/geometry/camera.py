@@ -26,6 +26,10 @@ class Cameras:
         """T_cam_from_capture of image i."""
         return Rigid(self.R[i], self.t[i])
 
+    def only(self, i: int) -> Cameras:
+        """One of them."""
+        return Cameras(self.K[i : i + 1], self.R[i : i + 1], self.t[i : i + 1], self.width, self.height)
+
     def centres(self) -> Array:  # (n, 3)
         """Where the cameras stand, in the capture's frame."""
         return -np.einsum("nji,nj->ni", self.R, self.t)

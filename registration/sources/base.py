@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.geometry.distance import Solid
@@ -95,3 +96,32 @@ class Hypotheses:
 
     def __len__(self) -> int:
         return len(self.score)
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePoses:
+    """What single images guess."""
+
+    half: tuple[str, ...]  # (n,) whose image it is; it is placed on the other half, the reference
+    image: NDArray[np.int64]  # (n,) id
+    T_cam_from_reference: Array  # (n, 4, 4)
+    T_up_from_down: Array  # (n, 4, 4)
+    score: Array  # (n,) log-likelihood over chance per point shown; 0 is chance
+    inliers: NDArray[np.int64]  # (n,) correspondences that the pose agrees with
+    drawn: NDArray[np.int64]  # (n,) of so many
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True, eq=False)
+class ByImage(Hypotheses):
+    """Guesses that images made together, and what each of them said."""
+
+    images: ImagePoses
+
+    @classmethod
+    def with_images(cls, guesses: list[Hypothesis], images: ImagePoses) -> ByImage:
+        """From both."""
+        plain = Hypotheses.of(guesses)
+        return cls(plain.T_up_from_down, plain.score, plain.source, images)

@@ -23,5 +23,9 @@ class PosesParams:
     """print: rotations pulled into contact."""
     print_refined: int = 16
     """print: best ones of these on which the colours are laid over each other."""
+    image_tries: int = 3
+    """surfemb: draws of correspondences from each image, each with a PnP-RANSAC of its own."""
+    spots: int = 1_500
+    """surfemb: points of a half at which all its images are heard together."""
     keep: int = 24
     """Hypotheses handed on by each source."""

@@ -53,5 +53,5 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_every_section_differs_in_some_preset_or_has_no_effort_to_scale() -> None:
-    assert set(SECTIONS) == {"capture", "nerf", "clouds", "poses", "verify", "icp", "fuse", "full", "labels", "report"}
+    assert set(SECTIONS) == {"capture", "nerf", "clouds", "correspondences", "embedding", "features", "poses", "verify", "icp", "fuse", "full", "labels", "report"}
     assert PRESETS["quick"].nerf.fine_steps < PRESETS["standard"].nerf.fine_steps < PRESETS["best"].nerf.fine_steps

@@ -1,0 +1,91 @@
+"""All pictures of a half together: what they say of each of its points, and the transforms that agree with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from registration.embedding.looks import Looks
+from registration.embedding.match import drawn_from
+from registration.embedding.network import STRIDE
+from registration.embedding.query import Said, likeness
+from registration.embedding.record import Features
+from registration.geometry.rigid import Array, Rigid
+
+MET = 0.12
+"""Two places that a transform brings nearer than this are one, radii."""
+SHORT = 0.4
+"""Corners of a triangle lie at least so far apart, radii."""
+TRIALS, DRAWN = 60_000, 1_500
+
+
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """Points of one half and what all its pictures together say of them."""
+
+    points: Array  # (n, 3) mm
+    normals: Array  # (n, 3)
+    likeness: NDArray[np.float32]  # (n, k) log-probability of each of the other half's points
+    trust: Array  # (n,)
+
+
+def spots_of(
+    points: Array, normals: Array, looks: Looks, said: Said, features: Features
+) -> Spots:  # (n, 3), (n, 3)
+    """The mean of what all pictures say of each place they see."""
+    at = slice(STRIDE // 2, None, STRIDE)
+    place = looks.point[:, at, at].astype(float) * looks.radius + looks.middle
+    seen = looks.hit[:, at, at] & (said.trust > 0)
+    _, owner = KDTree(points).query(place[seen], distance_upper_bound=0.1 * looks.radius)
+    near = owner < len(points)
+    owner, weight, words = owner[near], said.trust[seen][near].astype(float), said.words[seen][near]
+    total, count, trust = np.zeros((len(points), words.shape[1])), np.zeros(len(points)), np.zeros(len(points))
+    np.add.at(total, owner, weight[:, None] * words)
+    np.add.at(trust, owner, weight)
+    np.add.at(count, owner, 1.0)
+    met = count > 0
+    mean = total[met] / np.maximum(np.linalg.norm(total[met], axis=1, keepdims=True), 1e-9)
+    return Spots(points[met], normals[met], likeness(mean.astype(np.float32), features), trust[met] / count[met])
+
+
+def rigid_of(p: Array, q: Array) -> tuple[Array, Array]:  # (m, 3, 3) each -> (m, 3, 3), (m, 3)
+    """Turns and shifts that bring triangles q onto triangles p."""
+    a, b = p - p.mean(1, keepdims=True), q - q.mean(1, keepdims=True)
+    U, _, Vt = np.linalg.svd(np.einsum("mki,mkj->mij", a, b))
+    flip = np.sign(np.linalg.det(U @ Vt))
+    U[:, :, 2] *= flip[:, None]
+    R = U @ Vt
+    return R, p.mean(1) - np.einsum("mij,mj->mi", R, q.mean(1))
+
+
+def transforms(spots: Spots, features: Features, rng: np.random.Generator, most: int = 200) -> list[tuple[Rigid, float]]:
+    """Transforms from the spots' frame to the reference's that drawn correspondences agree on, the best first.
+
+    The score is the share of the draws that a transform explains.
+    """
+    if len(spots.points) < 20:
+        return []
+    radius = features.embedding.radius
+    weight = spots.trust / spots.trust.sum()
+    i = rng.choice(len(spots.points), size=DRAWN, p=weight)
+    j = drawn_from(spots.likeness, i, rng)
+    p, q = features.points[j] / radius, spots.points[i] / radius
+    n, m = features.normals[j], spots.normals[i]
+    triple = rng.integers(DRAWN, size=(TRIALS, 3))
+    sides = lambda x: np.linalg.norm(x[triple] - x[np.roll(triple, 1, 1)], axis=2)  # noqa: E731
+    a, b = sides(p), sides(q)
+    fits = (np.minimum(a, b) > SHORT).all(1) & (np.abs(a - b) < MET).all(1)
+    triple = triple[fits]
+    if not len(triple):
+        return []
+    R, t = rigid_of(p[triple], q[triple])
+    share = np.zeros(len(R))
+    for part in np.array_split(np.arange(len(R)), max(1, len(R) // 400)):
+        gap = np.linalg.norm(p - (np.einsum("mij,nj->mni", R[part], q) + t[part, None]), axis=2)
+        along = np.einsum("ni,mij,nj->mn", n, R[part], m)
+        share[part] = (np.clip(1 - gap / (2 * MET), 0, 1) * (along > 0.3)).mean(1)
+    order = np.argsort(-share)[:most]
+    return [(Rigid(R[k], radius * t[k]), float(share[k])) for k in order]

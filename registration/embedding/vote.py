@@ -1,0 +1,69 @@
+"""Every image guesses the same transform: guesses that agree are pooled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from registration.geometry.rigid import Array, Rigid
+from registration.geometry.rotation import angles_between_deg
+
+AGREE_DEG, AGREE_SHARE = 15.0, 0.15
+"""Guesses that differ by less than this (of a turn, and of the diameter) are one."""
+SAME_SIDE = (30.0, 90.0, 0.05)
+"""Degrees between the sides that were looked at: below the first a guess counts the third, above the second in full."""
+CLOSE = 0.5
+"""A pool's middle is taken over those within this share of the above."""
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """What single images guess, as arrays."""
+
+    R: Array  # (n, 3, 3)
+    t: Array  # (n, 3)
+    weight: Array  # (n,) not negative
+
+
+def weights(scores: Array) -> Array:  # (n,)
+    """What a guess of such a score counts: nothing at chance and below, twice as much for every half a unit."""
+    return np.where(np.isfinite(scores) & (scores > -0.5), np.exp2(2 * np.clip(scores, -0.5, 4)), 0.0)
+
+
+def turned_over(R: Array, up: Array, down: Array) -> Array:  # (n, 3, 3), (3,), (3,) -> (n,)
+    """How well turns of the down half agree with its having been turned over: less if both captures looked at one side.
+
+    ``up`` and ``down`` point from each half to where its cameras stood, in its own frame.
+    """
+    angle = np.degrees(np.arccos(np.clip((R @ down) @ up, -1, 1)))
+    return np.clip((angle - SAME_SIDE[0]) / (SAME_SIDE[1] - SAME_SIDE[0]), SAME_SIDE[2], 1)
+
+
+def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:
+    """Transforms with their share of all votes, the strongest first."""
+    if not len(votes.weight) or votes.weight.sum() <= 0:
+        return []
+    turn = angles_between_deg(votes.R, votes.R) / AGREE_DEG
+    shift = np.linalg.norm(votes.t[:, None] - votes.t[None], axis=2) / (AGREE_SHARE * size)
+    apart = np.maximum(turn, shift)
+    near = np.clip(1 - apart, 0, 1)
+    left = np.ones(len(apart), bool)
+    out: list[tuple[Rigid, float]] = []
+    while len(out) < most and left.any():
+        strength = (near * left[None]) @ votes.weight
+        k = int(np.argmax(np.where(left, strength, -1)))
+        if strength[k] <= 0:
+            break
+        out.append((middle(votes, left & (apart[k] < CLOSE)), float(strength[k] / votes.weight.sum())))
+        left &= apart[k] >= 1
+    return out
+
+
+def middle(votes: Votes, members: NDArray[np.bool_]) -> Rigid:
+    """The mean of some guesses that lie near each other."""
+    w = votes.weight[members]
+    R = Rotation.from_matrix(votes.R[members]).mean(w).as_matrix()
+    return Rigid(R, np.average(votes.t[members], axis=0, weights=w))
