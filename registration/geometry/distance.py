@@ -10,6 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
 from registration.geometry.grid import sampled
+from registration.geometry.mesh import TriMesh
 from registration.geometry.rigid import Array
 
 
@@ -56,3 +57,14 @@ class Solid:
 def chamfer_parts(a: Array, b: Array) -> tuple[Array, Array]:  # (n, 3), (m, 3) -> (n,), (m,)
     """Distance of each point of a to the nearest of b, and of each of b to the nearest of a."""
     return KDTree(b).query(a)[0], KDTree(a).query(b)[0]
+
+
+def surface_distance(points: Array, mesh: TriMesh, rng: np.random.Generator) -> Array:  # (n, 3) -> (n,)
+    """Distance of each point to a mesh's surface: exact for the triangles about the nearest places of a fine sample."""
+    from trimesh.triangles import closest_point
+
+    places, face, _ = mesh.sample(int(np.clip(4 * len(mesh.faces), 20_000, 200_000)), rng)
+    near = face[np.asarray(KDTree(places).query(points, k=4)[1])].ravel()
+    ours = np.repeat(points, 4, axis=0)
+    on = closest_point(mesh.vertices[mesh.faces[near]], ours)
+    return np.linalg.norm(on - ours, axis=1).reshape(-1, 4).min(1)
