@@ -73,7 +73,8 @@ def starts(a: Array, b: Array, rng: np.random.Generator) -> list[Array]:
         axes = np.linalg.svd(points - points.mean(0), full_matrices=False)[2]
         frames.append(axes * np.linalg.det(axes))
     cube = Rotation.create_group("O").as_matrix()
-    others = Rotation.random(TURNS, random_state=int(rng.integers(2**31))).as_matrix()
+    quaternions = rng.normal(size=(TURNS, 4))
+    others = Rotation.from_quat(quaternions).as_matrix()
     return [*(frames[1].T @ R @ frames[0] for R in cube), *others]
 
 

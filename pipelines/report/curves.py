@@ -12,7 +12,7 @@ import numpy as np
 from registration.geometry.rigid import Array
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 74, 14, 12, 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,9 @@ class Axis:
             values = [m * 10.0**p for p in places for m in ((1, 3) if len(places) < 5 else (1,))]
         else:
             step = nice_step((self.high - self.low) / 5)
-            values = [k * step for k in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
+            values = [
+                k * step for k in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
+            ]
         return [v for v in values if self.low * (1 - 1e-9) <= v <= self.high * (1 + 1e-9)]
 
 
@@ -82,12 +84,16 @@ def frame(x: Axis, y: Axis) -> str:
     """Axes, their numbers and their names."""
     out = []
     for v, p in zip(y.ticks(), down(y.at(np.array(y.ticks()))), strict=True):
-        out.append(f'<path class="rule" d="M{LEFT} {p:.1f}H{WIDTH - RIGHT}"/><text x="{LEFT - 6}" y="{p + 4:.1f}" text-anchor="end">{number(v)}</text>')
+        out.append(
+            f'<path class="rule" d="M{LEFT} {p:.1f}H{WIDTH - RIGHT}"/><text x="{LEFT - 6}" y="{p + 4:.1f}" text-anchor="end">{number(v)}</text>'
+        )
     for v, p in zip(x.ticks(), across(x.at(np.array(x.ticks()))), strict=True):
         out.append(f'<text x="{p:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{number(v)}</text>')
     out.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     out.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.label)}</text>')
-    out.append(f'<text transform="translate(13 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{escape(y.label)}</text>')
+    out.append(
+        f'<text transform="translate(16 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{escape(y.label)}</text>'
+    )
     return "".join(out)
 
 
@@ -107,7 +113,9 @@ def drawn(line: Line, x: Axis, y: Axis) -> str:
         if line.marks == "round":
             out.append(f'<circle class="mark {line.look}" cx="{a:.1f}" cy="{b:.1f}" r="4">{told}</circle>')
         else:
-            out.append(f'<rect class="mark {line.look}" x="{a - 3.6:.1f}" y="{b - 3.6:.1f}" width="7.2" height="7.2">{told}</rect>')
+            out.append(
+                f'<rect class="mark {line.look}" x="{a - 3.6:.1f}" y="{b - 3.6:.1f}" width="7.2" height="7.2">{told}</rect>'
+            )
     return "".join(out)
 
 
@@ -118,9 +126,13 @@ def chart(told: str, lines: list[Line], x: Axis, y: Axis, limits: tuple[tuple[fl
         p = float(across(x.at(np.array(value))))
         marks += f'<path class="limit" d="M{p:.1f} {TOP}V{HEIGHT - BOTTOM}"/><text x="{p + 5:.1f}" y="{TOP + 12}">{escape(word)}</text>'
     body = frame(x, y) + marks + "".join(drawn(line, x, y) for line in lines)
-    keys = "".join(f'<li><span class="key {line.look} {line.marks or "stroke"}"></span>{escape(line.name)}</li>' for line in lines)
+    keys = "".join(
+        f'<li><span class="key {line.look} {line.marks or "stroke"}"></span>{escape(line.name)}</li>' for line in lines
+    )
     legend = f'<ul class="legend" aria-hidden="true">{keys}</ul>' if len(lines) > 1 else ""
-    return f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(told)}">{body}</svg>{legend}'
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(told)}">{body}</svg>{legend}'
+    )
 
 
 def bars(told: str, names: list[str], values: list[float], shown: list[str], looks: list[str] | None = None) -> str:

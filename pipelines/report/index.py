@@ -16,7 +16,19 @@ from pipelines.report.markup import shell
 from pipelines.report.words import percent
 from registration.geometry.rigid import Rigid
 
-COLUMNS = ("object", "verdict", "confidence", "diameter, mm", "halves apart, mm", "halves apart, % of d", "turned by", "silhouettes", "other models", "source", "seconds")
+COLUMNS = (
+    "object",
+    "verdict",
+    "confidence",
+    "diameter, mm",
+    "halves apart, mm",
+    "halves apart, % of d",
+    "turned by",
+    "silhouettes",
+    "other models",
+    "source",
+    "seconds",
+)
 THUMBNAIL = "thumbnail.webp"
 
 

@@ -14,7 +14,10 @@ from pipelines.report.record import MARK
 
 def settings(config: Config) -> list[str]:
     """Options of ``regpipe run`` that give these parameters: the nearest preset, then what differs from it."""
-    preset, differing = min(((name, differences(config, base)) for name, base in PRESETS.items()), key=lambda p: (len(p[1]), p[0] != "standard"))
+    preset, differing = min(
+        ((name, differences(config, base)) for name, base in PRESETS.items()),
+        key=lambda p: (len(p[1]), p[0] != "standard"),
+    )
     out = [] if preset == "standard" else ["--preset", preset]
     for name, value in differing.items():
         out += ["--set", f"{name}={as_text(value)}"]
@@ -57,10 +60,18 @@ def told(html: str, result: dict[str, Any]) -> str:
     versions: dict[str, str] = result.get("versions", {})
     body = []
     if result.get("command"):
-        body.append(f'<h3>The command that repeats it</h3><div class="command"><pre tabindex="0"><code>{escape(result["command"])}</code></pre><button type="button" class="screen-only" data-copy>Copy</button></div>')
+        body.append(
+            f'<h3>The command that repeats it</h3><div class="command"><pre tabindex="0"><code>{escape(result["command"])}</code></pre><button type="button" class="screen-only" data-copy>Copy</button></div>'
+        )
     if seconds:
         names, values = list(seconds), list(seconds.values())
-        body.append(f"<h3>Seconds of the stages, {sum(values):,.0f} in all</h3>" + curves.bars("Seconds of every stage", names, values, [f"{v:.1f} s" for v in values]))
+        body.append(
+            f"<h3>Seconds of the stages, {sum(values):,.0f} in all</h3>"
+            + curves.bars("Seconds of every stage", names, values, [f"{v:.1f} s" for v in values])
+        )
     if versions:
-        body.append("<h3>Versions</h3>" + markup.rows(["what", "version"], [[k, v] for k, v in versions.items()], "Versions of what made it"))
+        body.append(
+            "<h3>Versions</h3>"
+            + markup.rows(["what", "version"], [[k, v] for k, v in versions.items()], "Versions of what made it")
+        )
     return html.replace(MARK, markup.section("made", "How it was made", *body)) if body else html

@@ -39,7 +39,11 @@ def view_of(
 ) -> str:
     """The 3D view and its data."""
     T = model.T_up_from_down
-    places = [("registered", T), ("where ICP began", Rigid.from_matrix(icp.start)), ("as captured", sections.as_captured(clouds))]
+    places = [
+        ("registered", T),
+        ("where ICP began", Rigid.from_matrix(icp.start)),
+        ("as captured", sections.as_captured(clouds)),
+    ]
     for n in sections.rivals_of(verdict):
         kind = "same model" if verdict.group[n] == 0 else "another model"
         places.append((f"hypothesis {n + 1}, {kind}", Rigid.from_matrix(verdict.T_up_from_down[n])))

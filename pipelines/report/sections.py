@@ -56,14 +56,22 @@ def told_of(model: Model) -> str:
     ):
         if values:
             lines.append(f"{name}: " + ", ".join(f"{v:{form}} ({h})" for v, h in zip(values, HALVES, strict=True)))
-    what = "The model is one field, trained on both captures together." if model.joint else "The model is fused of both halves."
+    what = (
+        "The model is one field, trained on both captures together."
+        if model.joint
+        else "The model is fused of both halves."
+    )
     return f"<p>{what}</p>{markup.listed(lines)}"
 
 
 def registration_section(clouds: Clouds, icp: Registration, model: Model) -> str:
     """Both clouds before and after the registration."""
     places = [as_captured(clouds), Rigid.from_matrix(icp.start), model.T_up_from_down]
-    words = ["as captured", "before ICP: the best hypothesis", "after ICP" + (" and joint training" if model.joint else "")]
+    words = [
+        "as captured",
+        "before ICP: the best hypothesis",
+        "after ICP" + (" and joint training" if model.joint else ""),
+    ]
     alts = [f"Both halves as clouds of points, up in blue and down in orange, {w}" for w in words]
     pictures = markup.gallery(drawings.pairs_of(clouds, places), words, alts, "three")
     end, start, points = places[2], places[1], clouds.down.points
@@ -80,24 +88,41 @@ def captures_section(
 ) -> str:
     """Contact sheets of both captures."""
     body = []
-    for half, capture, place, colour, fit in zip(HALVES, captures, (Rigid.identity(), T.inverse()), (UP, DOWN), fits, strict=True):
+    for half, capture, place, colour, fit in zip(
+        HALVES, captures, (Rigid.identity(), T.inverse()), (UP, DOWN), fits, strict=True
+    ):
         sheet = drawings.sheet_of(capture, caster, place, colour, count, fit)
-        words = [f"image {capture.ids[i]}, {fit[i]:.3f}" + (", fits worst" if i == sheet.worst else "") for i in sheet.views]
-        alts = [f"Image {capture.ids[i]} of the capture {half} with the model's outline; overlap with the mask {fit[i]:.3f}" for i in sheet.views]
-        body.append(f"<h3>Capture {half}: {len(capture)} images</h3>" + markup.gallery(sheet.pictures, words, alts, "contact"))
+        words = [
+            f"image {capture.ids[i]}, {fit[i]:.3f}" + (", fits worst" if i == sheet.worst else "") for i in sheet.views
+        ]
+        alts = [
+            f"Image {capture.ids[i]} of the capture {half} with the model's outline; overlap with the mask {fit[i]:.3f}"
+            for i in sheet.views
+        ]
+        body.append(
+            f"<h3>Capture {half}: {len(capture)} images</h3>" + markup.gallery(sheet.pictures, words, alts, "contact")
+        )
     said = "<p>The outline of the finished model, drawn into images of both captures. The number says how well the silhouette agrees with the mask (1: exactly).</p>"
     return markup.section("captures", "The model in the images", said, *body)
 
 
-def silhouettes_chart(captures: tuple[Capture, Capture], nerfs: tuple[NerfHalf, NerfHalf], fits: tuple[Array, Array]) -> str:
+def silhouettes_chart(
+    captures: tuple[Capture, Capture], nerfs: tuple[NerfHalf, NerfHalf], fits: tuple[Array, Array]
+) -> str:
     """Overlap of every image."""
     lines = [
         curves.Line(f"{h}, mean {f.mean():.3f}", np.arange(len(f), dtype=float), f, h, mark, frozenset(n.odd.tolist()))
         for h, f, n, mark in zip(HALVES, fits, nerfs, ("round", "square"), strict=True)
     ]
     low = max(0.0, np.floor(20 * min(f.min() for f in fits)) / 20 - 0.001)
-    told = "; ".join(f"capture {h}: mean {f.mean():.3f}, worst {f.min():.3f} at image {c.ids[int(f.argmin())]}" for h, f, c in zip(HALVES, fits, captures, strict=True))
-    axes = curves.Axis("image, in the order of the capture", 0, max(1, max(map(len, fits)) - 1)), curves.Axis("overlap with the mask", low, 1)
+    told = "; ".join(
+        f"capture {h}: mean {f.mean():.3f}, worst {f.min():.3f} at image {c.ids[int(f.argmin())]}"
+        for h, f, c in zip(HALVES, fits, captures, strict=True)
+    )
+    axes = (
+        curves.Axis("image, in the order of the capture", 0, max(1, max(map(len, fits)) - 1)),
+        curves.Axis("overlap with the mask", low, 1),
+    )
     odd = sum(len(n.odd) for n in nerfs)
     ringed = f" {odd} with a ring do not fit the others; the training left them out." if odd else ""
     return f"<h3>Silhouettes, image by image</h3>{curves.chart(f'Overlap of silhouette and mask. {told}', lines, *axes)}<p>{told[0].upper()}{told[1:]}.{ringed}</p>"
@@ -127,19 +152,46 @@ def histogram_chart(measured: Measured) -> str:
     for name, d, look in (("up to down", measured.up_mm, "up"), ("down to up", measured.down_mm, "down")):
         share = 100 * np.histogram(d, edges)[0] / max(1, len(d))
         most = max(most, float(share.max()))
-        lines.append(curves.Line(f"{name}; {100 * (d > edges[-1]).mean():.0f} % lie beyond", np.repeat(edges, 2)[1:-1], np.repeat(share, 2), look))
-    axes = curves.Axis("distance to the other half, mm", 0, float(edges[-1])), curves.Axis("share of the points, %", 0, most * 1.05 or 1)
+        lines.append(
+            curves.Line(
+                f"{name}; {100 * (d > edges[-1]).mean():.0f} % lie beyond",
+                np.repeat(edges, 2)[1:-1],
+                np.repeat(share, 2),
+                look,
+            )
+        )
+    axes = (
+        curves.Axis("distance to the other half, mm", 0, float(edges[-1])),
+        curves.Axis("share of the points, %", 0, most * 1.05 or 1),
+    )
     limit = ((measured.near_mm, f"met: below {measured.near_mm:.2f} mm"),) if measured.near_mm < edges[-1] else ()
-    return "<h3>How the distances are spread</h3>" + curves.chart("Histogram of the distances of each half's points to the other half", lines, *axes, limit)
+    return "<h3>How the distances are spread</h3>" + curves.chart(
+        "Histogram of the distances of each half's points to the other half", lines, *axes, limit
+    )
 
 
-def distances_section(measured: Measured, clouds: Clouds, T: Rigid, table: Table, model: Model, cad: CadCheck | None) -> str:
+def distances_section(
+    measured: Measured, clouds: Clouds, T: Rigid, table: Table, model: Model, cad: CadCheck | None
+) -> str:
     """Heat maps, histogram, numbers."""
     points = np.concatenate([clouds.up.points, T.apply(clouds.down.points)])
     normals = np.concatenate([clouds.up.normals, T.turn(clouds.down.normals)])
-    values, top, names = np.concatenate([measured.up_mm, measured.down_mm]), measured.near_mm, [n for *_, n in drawings.SIDES]
+    values, top, names = (
+        np.concatenate([measured.up_mm, measured.down_mm]),
+        measured.near_mm,
+        [n for *_, n in drawings.SIDES],
+    )
     said = "<p>Distance of every point to the nearest point of the other half. Grey: only one capture saw this side, so there is nothing to compare.</p>"
-    body = [said, markup.gallery(drawings.heat_of(points, normals, values, top), names, [f"Distances between the halves, seen {n}" for n in names], "three"), colour_bar(top)]
+    body = [
+        said,
+        markup.gallery(
+            drawings.heat_of(points, normals, values, top),
+            names,
+            [f"Distances between the halves, seen {n}" for n in names],
+            "three",
+        ),
+        colour_bar(top),
+    ]
     if cad is not None:
         far = float(np.quantile(cad.model_mm, 0.98))
         pictures = drawings.heat_of(model.fused.points, model.fused.point_normals, cad.model_mm, far)
@@ -149,7 +201,12 @@ def distances_section(measured: Measured, clouds: Clouds, T: Rigid, table: Table
         ]  # fmt: skip
     head = ["direction", *(WORDS.get(k, k) for k in next(iter(table.values())))]
     files = "<p class='screen-only'>The same table as a file: <a href='chamfer.csv' download>csv</a>, <a href='chamfer.json' download>json</a>, <a href='chamfer.xlsx' download>xlsx</a>.</p>"
-    body += [histogram_chart(measured), "<h3>In numbers</h3>", markup.rows(head, shown(table), "Distances between the surfaces"), files]
+    body += [
+        histogram_chart(measured),
+        "<h3>In numbers</h3>",
+        markup.rows(head, shown(table), "Distances between the surfaces"),
+        files,
+    ]
     return markup.section("distances", "Distances", *body)
 
 
@@ -173,7 +230,14 @@ def alternatives_section(verdict: Verdict, clouds: Clouds) -> str:
     said = "<p>The hypotheses that came nearest, before ICP. “The same model” means a turn that leaves the object as it is: no rival. A probability belongs to a model, not to a picture.</p>"
     if len(picked) == 1:
         said = "<p>No other hypothesis came near enough to be looked at.</p>"
-    return markup.section("alternatives", "Alternatives", said, markup.gallery(pictures, words, alts, "contact"), scores_chart(verdict), hypotheses_table(verdict))
+    return markup.section(
+        "alternatives",
+        "Alternatives",
+        said,
+        markup.gallery(pictures, words, alts, "contact"),
+        scores_chart(verdict),
+        hypotheses_table(verdict),
+    )
 
 
 def scores_chart(verdict: Verdict) -> str:
@@ -188,7 +252,18 @@ def scores_chart(verdict: Verdict) -> str:
 
 def hypotheses_table(verdict: Verdict) -> str:
     """The likeliest hypotheses and what speaks against each."""
-    head = ["rank", "model", "source", "cost", "outside masks, %", "in free space, %", "masks bare, px", "print apart", "sides turned by", "moves the model by, % of d"]
+    head = [
+        "rank",
+        "model",
+        "source",
+        "cost",
+        "outside masks, %",
+        "in free space, %",
+        "masks bare, px",
+        "print apart",
+        "sides turned by",
+        "moves the model by, % of d",
+    ]
     body = [
         [
             str(n + 1), LETTERS[min(int(verdict.group[n]), 25)], verdict.source[n], f"{verdict.cost[n]:.1f}", f"{100 * verdict.mask[n]:.2f}",
@@ -199,11 +274,19 @@ def hypotheses_table(verdict: Verdict) -> str:
     return "<h3>What speaks against each</h3>" + markup.rows(head, body, "The likeliest hypotheses")
 
 
-def halves_section(captures: tuple[Capture, Capture], nerfs: tuple[NerfHalf, NerfHalf], fits: tuple[Array, Array]) -> str:
+def halves_section(
+    captures: tuple[Capture, Capture], nerfs: tuple[NerfHalf, NerfHalf], fits: tuple[Array, Array]
+) -> str:
     """How both halves were learned."""
     body = [
         [h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get("skipped", []))), str(len(n.odd))]
         for h, c, n in zip(HALVES, captures, nerfs, strict=True)
     ]
     head = ["half", "images", "PSNR of held-out images, dB", "silhouettes agree", "skipped", "do not fit"]
-    return markup.section("halves", "The two halves", markup.rows(head, body, "How well each half was learned"), silhouettes_chart(captures, nerfs, fits), training_chart(nerfs))
+    return markup.section(
+        "halves",
+        "The two halves",
+        markup.rows(head, body, "How well each half was learned"),
+        silhouettes_chart(captures, nerfs, fits),
+        training_chart(nerfs),
+    )

@@ -53,13 +53,17 @@ def as_csv(table: Table) -> str:
 
 def as_json(table: Table) -> str:
     """The same for a program; what is not a number is null."""
-    return json.dumps({k: {n: v if math.isfinite(v) else None for n, v in r.items()} for k, r in table.items()}, indent=1)
+    return json.dumps(
+        {k: {n: v if math.isfinite(v) else None for n, v in r.items()} for k, r in table.items()}, indent=1
+    )
 
 
 def xlsx_of(chamfer_json: str) -> bytes:
     """The table that was written as JSON, as an Excel file."""
     body: dict[str, dict[str, Any]] = json.loads(chamfer_json)
-    return workbook("chamfer", as_rows({k: {n: math.nan if v is None else v for n, v in r.items()} for k, r in body.items()}))
+    return workbook(
+        "chamfer", as_rows({k: {n: math.nan if v is None else v for n, v in r.items()} for k, r in body.items()})
+    )
 
 
 def shown(table: Table) -> list[list[str]]:

@@ -72,7 +72,9 @@ def as_bytes(values: Array, top: float) -> str:
 
 def packed_model(fused: Fused) -> dict[str, Any]:
     """The fused mesh."""
-    mesh, normals, colours, _ = clustered(TriMesh(fused.vertices, fused.faces), fused.normals, fused.colours, MOST_VERTICES)
+    mesh, normals, colours, _ = clustered(
+        TriMesh(fused.vertices, fused.faces), fused.normals, fused.colours, MOST_VERTICES
+    )
     return packed(mesh.vertices, normals, colours) | {
         "faces": text_of(mesh.faces.astype("<u2")),
         "corners": int(mesh.faces.size),
@@ -122,10 +124,18 @@ def controls(places: list[str], scale: str, top: float) -> str:
     """Canvas, switches and what to press."""
     switches = "".join(
         f'<label><input type="checkbox" data-show="{key}"{" checked" if key == "model" else ""}> {word}</label>'
-        for key, word in (("model", "Model"), ("up", "Half up, blue"), ("down", "Half down, orange"), ("cameras", "Cameras of the labels"))
+        for key, word in (
+            ("model", "Model"),
+            ("up", "Half up, blue"),
+            ("down", "Half down, orange"),
+            ("cameras", "Cameras of the labels"),
+        )
     )
     options = "".join(f'<option value="{n}">{escape(name)}</option>' for n, name in enumerate(places))
-    colours = "".join(f'<option value="{k}">{w}</option>' for k, w in (("half", "by half"), ("photo", "as photographed"), ("distance", "by distance")))
+    colours = "".join(
+        f'<option value="{k}">{w}</option>'
+        for k, w in (("half", "by half"), ("photo", "as photographed"), ("distance", "by distance"))
+    )
     help_text = "Drag or arrow keys turn, wheel, pinch or + and − zoom, Shift with either moves, Home shows it from the start again."
     return f"""<div class="view3d" id="view3d">
 <canvas tabindex="0" role="img" aria-label="The model in three dimensions. {help_text}" aria-describedby="view3d-help"></canvas>

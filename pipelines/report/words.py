@@ -28,9 +28,15 @@ def meaning(icp: Registration) -> str:
     """What the reader may do with the result."""
     sure = percent(icp.confidence)
     if icp.accepted:
-        return f"With a probability of {sure} this is the right model of the object. Its labels can be used as they are."
+        return (
+            f"With a probability of {sure} this is the right model of the object. Its labels can be used as they are."
+        )
     others = [a for a in icp.alternatives if not a.get("same_model")]
-    rivals = f" {counted(len(others), 'other model fits', 'other models fit')} nearly as well: see the alternatives." if others else ""
+    rivals = (
+        f" {counted(len(others), 'other model fits', 'other models fit')} nearly as well: see the alternatives."
+        if others
+        else ""
+    )
     return (
         f"This is the likeliest model, but with a probability of {sure} only, which is less than was asked for.{rivals} "
         "Do not use its labels before you have looked at it."
@@ -59,7 +65,11 @@ def verdict(icp: Registration, model: Model) -> str:
     lines = [
         f"The object was turned by {turn:.0f} degrees between the captures. Where both captures saw its surface, the two halves lie {met}.",
         symmetry(icp),
-        *("" if model.fused.seen >= 0.995 else [f"{100 * model.fused.seen:.0f} % of the surface was seen; the rest is a guess between what was."]),
+        *(
+            ""
+            if model.fused.seen >= 0.995
+            else [f"{100 * model.fused.seen:.0f} % of the surface was seen; the rest is a guess between what was."]
+        ),
     ]
     said = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
     return (

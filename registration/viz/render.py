@@ -17,6 +17,8 @@ LAMP = np.array([-0.4, -0.6, -0.7]) / np.linalg.norm([0.4, 0.6, 0.7])
 FINER = 2
 """So many times finer it is drawn, then shrunk: smooth edges."""
 BARE = 190.0
+DENSE = 2.2
+"""Width of a point, as a share of what would be between them if they filled the picture evenly."""
 
 
 def shrunk(tint: Array, seen: NDArray[np.bool_]) -> Drawing:  # (h, w, 3), (h, w)
@@ -33,7 +35,7 @@ def mesh_drawn(mesh: TriMesh, normals: Array, colours: NDArray | None, cameras: 
     depth, face = depth_image(caster, cameras, 0)
     y, x = np.nonzero(face >= 0)
     corners = mesh.faces[face[y, x]]
-    weights = weights_at(mesh.vertices[corners], cameras, np.stack([x, y], 1), depth[y, x])
+    weights = weights_at(mesh.vertices[corners], cameras, np.stack([x, y], 1).astype(float), depth[y, x])
     facing = np.clip(blended(normals, corners, weights) @ cameras.R[0].T @ LAMP, 0, 1)
     tint = np.full((len(x), 3), BARE) if colours is None else np.einsum("nk,nkd->nd", weights, colours[corners])
     image = np.zeros((*face.shape, 3))
@@ -54,8 +56,9 @@ def weights_at(corners: Array, cameras: Cameras, pixels: Array, depth: Array) ->
     return weights / weights.sum(1, keepdims=True)
 
 
-def cloud_drawn(points: Array, normals: Array, tint: NDArray, cameras: Cameras, dot: int = 4) -> Drawing:
-    """Points as small squares, near ones over far ones, those that look away left out."""
+def cloud_drawn(points: Array, normals: Array, tint: NDArray, cameras: Cameras) -> Drawing:
+    """Points as small squares that nearly close the surface, near ones over far ones, those that look away left out."""
+    dot = int(np.clip(round(DENSE * cameras.width / np.sqrt(max(1, len(points)))), 3, 14))
     uv, z = cameras.project(0, points)
     toward = -(normals @ cameras.R[0].T)[:, 2]
     order = np.argsort(-z)

@@ -100,12 +100,15 @@
   const pyramids = (text) => {
     const corners = new Float32Array(bytes(text).buffer), count = corners.length / 15;
     const lines = new Float32Array(count * EDGES.length * 3);
-    let n = 0;
-    for (let c = 0; c < count; c++)
+    let n = 0, reach = 0;
+    for (let c = 0; c < count; c++) {
+      reach = Math.max(reach, Math.hypot(...scene.middle.map((v, k) => corners[15 * c + k] - v)));
       for (const e of EDGES) for (let k = 0; k < 3; k++) lines[n++] = corners[15 * c + 3 * e + k];
-    return { at: buffer(lines), count: count * EDGES.length };
+    }
+    return { at: buffer(lines), count: count * EDGES.length, reach };
   };
   const cameras = { up: pyramids(scene.cameras.up), down: pyramids(scene.cameras.down) };
+  cameras.reach = 1.05 * Math.max(cameras.up.reach, cameras.down.reach);
   const ramp = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, ramp);
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, bytes(scene.ramp));
@@ -114,7 +117,8 @@
 
   // --- state ---
   const FOV = 0.5;
-  const start = () => ({ azimuth: 0.6, elevation: 0.5, target: [...scene.middle], distance: 1.12 * scene.radius / Math.sin(FOV / 2) });
+  const fitting = (radius) => radius / Math.sin(FOV / 2) / Math.min(1, (canvas.clientWidth || 1) / (canvas.clientHeight || 1));
+  const start = () => ({ azimuth: 0.6, elevation: 0.5, target: [...scene.middle], distance: fitting(1.02 * scene.radius) });
   let eye = start(), asked = false;
   const shown = { model: true, up: false, down: false, cameras: false };
   const picked = { place: 0, colour: "half" };
@@ -259,6 +263,9 @@
     shown[input.dataset.show] = input.checked;
     input.addEventListener("change", () => {
       shown[input.dataset.show] = input.checked;
+      if (shown.cameras && input.dataset.show === "cameras") {
+        eye = { ...eye, target: [...scene.middle], distance: Math.max(eye.distance, fitting(cameras.reach)) };
+      }
       redraw();
     });
   }
