@@ -21,8 +21,7 @@ COLUMNS = (
     "verdict",
     "confidence",
     "diameter, mm",
-    "halves apart, mm",
-    "halves apart, % of d",
+    "halves apart, %",
     "turned by",
     "silhouettes",
     "other models",
@@ -64,7 +63,7 @@ def cells(name: str, result: dict[str, Any]) -> list[Cell]:
     mean = sum(fits) / len(fits) if fits else math.nan
     return [
         Cell(str(number), number), Cell("accepted" if result["accepted"] else "not accepted", int(bool(result["accepted"]))),
-        Cell(percent(result["confidence"]), result["confidence"]), Cell(f"{d:.0f}", d), Cell(f"{apart:.2f}", apart),
+        Cell(percent(result["confidence"]), result["confidence"]), Cell(f"{d:.0f}", d),
         Cell(f"{100 * apart / d:.2f}", apart / d), Cell(f"{turn:.0f}°", turn), Cell(f"{mean:.3f}" if fits else "–", mean if fits else -1.0),
         Cell(str(others), others), Cell(result.get("source", "–"), result.get("source", "")), Cell(f"{seconds:,.0f}", seconds),
     ]  # fmt: skip
@@ -99,8 +98,8 @@ def index_page(folder: Path) -> str:
     total = f"{len(results)} object{'s' * (len(results) != 1)}, {accepted} accepted, {len(results) - accepted} not."
     page = (
         f"<h1>{escape(folder.name)}</h1><p>{total} A click on a heading sorts by it, another one turns the order round.</p>"
-        '<p class="screen-only"><label><input type="checkbox" id="open"> Only those that were not accepted</label> '
+        '<p class="screen-only filters"><label><input type="checkbox" id="open"> Only those that were not accepted</label> '
         '<label>Find <input type="search" id="find" placeholder="number or source"></label> <span id="count" role="status"></span></p>'
         f'<div class="index" tabindex="0" role="region" aria-label="Objects of {escape(folder.name)}"><table id="objects"><thead><tr><th scope="col"><span class="sr">picture</span></th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
     )
-    return shell(f"{folder.name}: regpipe", page, ("page.js", "index.js"))
+    return shell(f"{folder.name}: regpipe", page, ("page.js", "index.js"), look="wider")

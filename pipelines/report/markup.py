@@ -56,7 +56,7 @@ def section(name: str, title: str, *body: str) -> str:
     return f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>{"".join(body)}</section>'
 
 
-def shell(title: str, body: str, scripts: Sequence[str], links: Sequence[tuple[str, str]] = ()) -> str:
+def shell(title: str, body: str, scripts: Sequence[str], links: Sequence[tuple[str, str]] = (), look: str = "") -> str:
     """A whole page: style and scripts inside, nothing is fetched."""
     there = "".join(f'<a href="{escape(href)}">{escape(word)}</a>' for href, word in links)
     code = "".join(f"<script>{static(name)}</script>" for name in scripts)
@@ -66,5 +66,5 @@ def shell(title: str, body: str, scripts: Sequence[str], links: Sequence[tuple[s
         f"<title>{escape(title)}</title><style>{static('page.css')}</style></head><body>"
         f'<a class="skip" href="#main">To the content</a><header class="top screen-only"><nav aria-label="Parts of the page">{there}</nav>'
         '<button type="button" id="theme" aria-pressed="false">Dark</button></header>'
-        f'<main id="main">{body}</main>{code}</body></html>'
+        f'<main id="main" class="{look}">{body}</main>{code}</body></html>'
     )

@@ -22,7 +22,7 @@ from registration.viz.colours import as_css, scale
 
 LINKS = (
     ("#model", "Model"), ("#registration", "ICP"), ("#captures", "Images"), ("#distances", "Distances"),
-    ("#alternatives", "Alternatives"), ("#halves", "Halves"), ("#made", "Made by"),
+    ("#alternatives", "Alternatives"), ("#halves", "Halves"), ("#made", "How made"),
 )  # fmt: skip
 
 
