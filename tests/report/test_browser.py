@@ -157,9 +157,11 @@ def test_dark_and_light_follow_the_system_and_the_button(runs: Path, opened: Ope
 
 def test_the_index_sorts_by_mouse_and_by_keyboard_and_filters(runs: Path, opened: Opened) -> None:
     page = opened(runs / "index.html")
-    names = lambda: page.eval_on_selector_all(
-        "#objects tbody tr:not([hidden]) td[data-label=object]", "e => e.map(x => x.innerText)"
-    )
+
+    def names() -> list[str]:
+        rows = page.locator("#objects tbody tr:not([hidden]) td[data-label=object]")
+        return rows.evaluate_all("cells => cells.map(c => c.innerText)")
+
     sure = page.locator("th", has_text="confidence")
     assert names() == ["Object 1", "Object 2", "Object 10"]
     sure.locator("button").click()
