@@ -35,7 +35,13 @@ def table_of(seen: Measured, cad: CadCheck | None) -> Table:
 
 
 def view_of(
-    verdict: Verdict, icp: Registration, model: Model, clouds: Clouds, captures: tuple[Capture, Capture], seen: Measured
+    verdict: Verdict,
+    icp: Registration,
+    model: Model,
+    clouds: Clouds,
+    nerfs: tuple[NerfHalf, NerfHalf],
+    captures: tuple[Capture, Capture],
+    seen: Measured,
 ) -> str:
     """The 3D view and its data."""
     T = model.T_up_from_down
@@ -47,7 +53,7 @@ def view_of(
     for n in sections.rivals_of(verdict):
         kind = "same model" if verdict.group[n] == 0 else "another model"
         places.append((f"hypothesis {n + 1}, {kind}", Rigid.from_matrix(verdict.T_up_from_down[n])))
-    halves, distances = (clouds.up, clouds.down), (seen.up_mm, seen.down_mm)
+    halves, distances = [(nerfs[0], clouds.up), (nerfs[1], clouds.down)], (seen.up_mm, seen.down_mm)
     scene = view3d.scene_of(model.fused, halves, distances, seen.near_mm, captures, T, places)
     scene["ramp"] = view3d.text_of(scale())
     controls = view3d.controls([name for name, _ in places], as_css(), seen.near_mm)
@@ -66,7 +72,7 @@ def make_report(
     body = [
         f"<h1>{escape(name)}</h1>",
         words.verdict(icp, model),
-        sections.model_section(model, caster, view_of(verdict, icp, model, clouds, captures, seen)),
+        sections.model_section(model, caster, view_of(verdict, icp, model, clouds, nerfs, captures, seen)),
         sections.registration_section(clouds, icp, model),
         sections.captures_section(captures, caster, T, seen.silhouettes, params.pictures),
         sections.distances_section(seen, clouds, T, table, model, cad),

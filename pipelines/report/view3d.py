@@ -1,4 +1,4 @@
-"""What the 3D view in the page draws: meshes and clouds made small, cameras as pyramids, the controls beside them."""
+"""What the 3D view in the page draws: meshes made small, cameras as pyramids, the controls beside them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from registration.data.capture import Capture
 from registration.fuse.record import Fused
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rigid import Array, Rigid
-from registration.nerf.record import Cloud
+from registration.nerf.record import Cloud, NerfHalf
 
-MOST_VERTICES = 60_000
+MOST_VERTICES = 40_000
 """Of the model in the page: two bytes number them."""
-MOST_POINTS = 12_000
-"""Of each half's cloud in the page."""
+MOST_OF_HALF = 16_000
+"""Of the surface of each half."""
+SEEN_VOXELS = 1.8
+"""The surface nearer than this to a point of the cloud was seen."""
 NO_PARTNER = 255
 """Byte of a distance that is too large for the scale, or not known."""
 
@@ -75,17 +78,24 @@ def packed_model(fused: Fused) -> dict[str, Any]:
     mesh, normals, colours, _ = clustered(
         TriMesh(fused.vertices, fused.faces), fused.normals, fused.colours, MOST_VERTICES
     )
-    return packed(mesh.vertices, normals, colours) | {
-        "faces": text_of(mesh.faces.astype("<u2")),
-        "corners": int(mesh.faces.size),
-    }
+    return packed(mesh.vertices, normals, colours) | packed_faces(mesh)
 
 
-def packed_half(cloud: Cloud, distances: Array, top: float) -> dict[str, Any]:
-    """The points of one half, in its own frame, with their distances to the other."""
-    picked = np.sort(np.random.default_rng(0).permutation(len(cloud))[:MOST_POINTS])
-    out = packed(cloud.points[picked], cloud.normals[picked], cloud.colours[picked])
-    return out | {"distances": as_bytes(distances[picked], top)}
+def packed_half(nerf: NerfHalf, cloud: Cloud, distances: Array, top: float) -> dict[str, Any]:
+    """The surface of one half that its capture saw, in its own frame, with distances to the other half."""
+    tree = KDTree(cloud.points)
+    seen = tree.query(nerf.vertices)[0] < SEEN_VOXELS * nerf.step
+    faces = nerf.faces[seen[nerf.faces].all(1)]
+    used, index = np.unique(faces, return_inverse=True)
+    mesh = TriMesh(nerf.vertices[used], index.reshape(-1, 3))
+    mesh, normals, colours, _ = clustered(mesh, nerf.normals[used], nerf.vertex_colours[used], MOST_OF_HALF)
+    out = packed(mesh.vertices, normals, colours) | packed_faces(mesh)
+    return out | {"distances": as_bytes(distances[np.asarray(tree.query(mesh.vertices)[1])], top)}
+
+
+def packed_faces(mesh: TriMesh) -> dict[str, Any]:
+    """Two bytes a corner."""
+    return {"faces": text_of(mesh.faces.astype("<u2")), "corners": int(mesh.faces.size)}
 
 
 def pyramids(capture: Capture, T_up_from_capture: Rigid, length: float) -> str:
@@ -99,7 +109,7 @@ def pyramids(capture: Capture, T_up_from_capture: Rigid, length: float) -> str:
 
 
 def scene_of(
-    fused: Fused, halves: tuple[Cloud, Cloud], distances: tuple[Array, Array], top: float,
+    fused: Fused, halves: list[tuple[NerfHalf, Cloud]], distances: tuple[Array, Array], top: float,
     captures: tuple[Capture, Capture], T: Rigid, places: list[tuple[str, Rigid]],
 ) -> dict[str, Any]:  # fmt: skip
     """All that the view draws; ``places`` are where the down half can be put, with their names."""
@@ -108,7 +118,7 @@ def scene_of(
     return {
         "middle": middle.tolist(), "radius": fused.diameter_mm / 2, "top": round(top, 3),
         "model": packed_model(fused),
-        "up": packed_half(halves[0], distances[0], top), "down": packed_half(halves[1], distances[1], top),
+        "up": packed_half(*halves[0], distances[0], top), "down": packed_half(*halves[1], distances[1], top),
         "cameras": {"up": pyramids(captures[0], Rigid.identity(), length), "down": pyramids(captures[1], T, length)},
         "places": [{"name": name, "matrix": place.as_matrix().T.ravel().round(7).tolist()} for name, place in places],
     }  # fmt: skip

@@ -59,21 +59,18 @@
   };
   const surface = program(`
     attribute vec3 at, normal, colour; attribute float gap;
-    uniform mat4 world, view, lens; uniform vec3 low, flat_colour; uniform float grain, size, mode;
+    uniform mat4 world, view, lens; uniform vec3 low, flat_colour; uniform float grain, mode;
     uniform sampler2D ramp; varying vec3 tint, facing;
     void main() {
       vec4 place = view * world * vec4(low + grain * at, 1.0);
       gl_Position = lens * place;
-      gl_PointSize = clamp(size / -place.z, 1.5, 14.0);
       facing = mat3(view) * mat3(world) * normal;
       vec3 measured = gap > 254.5 ? vec3(0.59) : texture2D(ramp, vec2((gap + 0.5) / 255.0, 0.5)).rgb;
       tint = mode < 0.5 ? colour : mode < 1.5 ? flat_colour : measured;
     }`, `
-    precision mediump float; varying vec3 tint, facing; uniform float points;
+    precision mediump float; varying vec3 tint, facing;
     void main() {
-      if (points > 0.5 && length(gl_PointCoord - 0.5) > 0.5) discard;
       vec3 n = normalize(facing);
-      if (points > 0.5 && n.z < -0.25) discard;
       float light = 0.5 + 0.6 * max(dot(n, normalize(vec3(-0.4, 0.6, 0.7))), 0.0);
       gl_FragColor = vec4(min(tint * light, 1.0), 1.0);
     }`);
@@ -90,10 +87,10 @@
     return made;
   };
   const load = (item) => ({
-    low: item.low, step: item.step, count: item.count, corners: item.corners || 0,
+    low: item.low, step: item.step, corners: item.corners,
     at: buffer(bytes(item.places)), normal: buffer(bytes(item.normals)), colour: buffer(bytes(item.colours)),
     gap: item.distances ? buffer(bytes(item.distances)) : null,
-    faces: item.faces ? buffer(bytes(item.faces), gl.ELEMENT_ARRAY_BUFFER) : null,
+    faces: buffer(bytes(item.faces), gl.ELEMENT_ARRAY_BUFFER),
   });
   const model = load(scene.model), halves = { up: load(scene.up), down: load(scene.down) };
   const EDGES = [0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1];
@@ -150,11 +147,8 @@
     gl.uniform1f(surface.place("grain"), item.step);
     gl.uniform3fv(surface.place("flat_colour"), flat);
     gl.uniform1f(surface.place("mode"), mode);
-    gl.uniform1f(surface.place("points"), item.faces ? 0 : 1);
-    if (item.faces) {
-      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, item.faces);
-      gl.drawElements(gl.TRIANGLES, item.corners, gl.UNSIGNED_SHORT, 0);
-    } else gl.drawArrays(gl.POINTS, 0, item.count);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, item.faces);
+    gl.drawElements(gl.TRIANGLES, item.corners, gl.UNSIGNED_SHORT, 0);
   };
   const drawCameras = (view, lens) => {
     gl.useProgram(wires.made);
@@ -184,10 +178,9 @@
     gl.useProgram(surface.made);
     gl.uniformMatrix4fv(surface.place("view"), false, view);
     gl.uniformMatrix4fv(surface.place("lens"), false, lens);
-    gl.uniform1f(surface.place("size"), 0.028 * scene.radius * height / Math.tan(FOV / 2) / 2);
     const mode = { photo: 0, half: 1, distance: 2 }[picked.colour];
     if (shown.model) {
-      gl.enable(gl.POLYGON_OFFSET_FILL);  // points of the halves lie on the model: they win
+      gl.enable(gl.POLYGON_OFFSET_FILL);  // the halves lie on the model: they win
       gl.polygonOffset(2, 8);
       drawItem(model, identity(), [0.72, 0.72, 0.72], 0);
       gl.disable(gl.POLYGON_OFFSET_FILL);
