@@ -38,23 +38,26 @@ def report(
     from pipelines.report.finished import report_of, write_index, write_report
     from pipelines.store import Store
 
-    wanted = chosen(dataset, objid, out)
+    store = store or out / ".store"
+    wanted = chosen(dataset, objid, out, store)
     if cad is not None and (len(wanted) != 1 or index_only):
         raise UserError("a CAD model is that of one object", f"--cad {cad}", "name it with --dataset D --objid N")
     for finished in [] if index_only else wanted:
-        made = report_of(finished, Store(store or out / ".store"), cad)
+        made = report_of(finished, Store(store), cad)
         click.echo(str(write_report(finished.folder, made, finished.result)))
     for folder in dict.fromkeys(f.folder.parent for f in wanted if f.folder != out):
         click.echo(str(write_index(folder)))
     return Exit.ACCEPTED
 
 
-def chosen(dataset: str | None, objid: tuple[int, ...], out: Path) -> list[Finished]:
+def chosen(dataset: str | None, objid: tuple[int, ...], out: Path, store: Path) -> list[Finished]:
     """The finished results that are meant."""
-    from pipelines.report.finished import read_finished
+    from pipelines.report.finished import name_in, read_finished
 
     if objid and not dataset:
         raise UserError("which data set?", f"--objid {objid[0]}", "add --dataset D")
+    if not dataset and (out / "result.json").is_file():  # of two capture folders
+        return [read_finished(out, name_in(store, out))]
     if objid:
         names = [f"{dataset}/obj_{n:06d}" for n in dict.fromkeys(objid)]
     else:

@@ -81,3 +81,14 @@ def read_finished(folder: Path, name: str) -> Finished:
         mend = "regpipe run first, or name the place with --out"
         raise UserError("no finished result", folder, mend) from error
     return Finished(folder, result, name)
+
+
+def name_in(root: Path, folder: Path) -> str:
+    """The name in the store of a result of two capture folders: that of the artifact it was made from."""
+    key = read_finished(folder, "").result.get("keys", {}).get("report", "")
+    found = next(root.glob(f"*/report/{key}/manifest.json"), None) if key else None
+    if found is None:
+        raise UserError(
+            "the artifacts of the report are gone", root, "regpipe run makes them again, --store names the place"
+        )
+    return found.parents[2].name

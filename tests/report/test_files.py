@@ -83,6 +83,16 @@ def test_pages_of_finished_results_are_made_anew(tmp_path: Path, capsys: pytest.
     assert to.read_bytes() == (folder / "report/chamfer.xlsx").read_bytes()
 
 
+def test_a_result_of_two_folders_has_a_page_too(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "runs")
+    out = tmp_path / "runs/of_two"
+    out.mkdir()
+    (folder / "result.json").rename(out / "result.json")
+    (tmp_path / "runs/.store/made/obj_000001").rename(tmp_path / "runs/.store/a+b")
+    assert call("report", "--out", out, "--store", tmp_path / "runs/.store") == 0
+    assert (out / "report/index.html").is_file() and not (tmp_path / "runs/index.html").exists()
+
+
 def test_a_cad_model_adds_rows_to_the_report_only(tmp_path: Path) -> None:
     folder, cad = finished(tmp_path), tmp_path / "cad.ply"
     mesh = knob().moved(Rigid.exp([1.0, 2.0, 0.3, 40, 5, 6]))
