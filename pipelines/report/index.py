@@ -91,7 +91,8 @@ def index_page(folder: Path) -> str:
     results = results_of(folder)
     accepted = sum(bool(r["accepted"]) for r in results.values())
     heads = "".join(
-        f'<th scope="col" aria-sort="{"ascending" if n == 0 else "none"}"><button type="button" data-sort="{n + 1}">{escape(title)}<span aria-hidden="true"></span></button></th>'
+        f'<th scope="col" aria-sort="{"ascending" if n == 0 else "none"}"><button type="button" data-sort="{n + 1}">'
+        f'{escape(title)}<span aria-hidden="true"></span></button></th>'
         for n, title in enumerate(COLUMNS)
     )
     body = "".join(row(folder, name, result) for name, result in results.items())
@@ -100,6 +101,8 @@ def index_page(folder: Path) -> str:
         f"<h1>{escape(folder.name)}</h1><p>{total} A click on a heading sorts by it, another one turns the order round.</p>"
         '<p class="screen-only filters"><label><input type="checkbox" id="open"> Only those that were not accepted</label> '
         '<label>Find <input type="search" id="find" placeholder="number or source"></label> <span id="count" role="status"></span></p>'
-        f'<div class="index" tabindex="0" role="region" aria-label="Objects of {escape(folder.name)}"><table id="objects"><thead><tr><th scope="col"><span class="sr">picture</span></th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="index" tabindex="0" role="region" aria-label="Objects of {escape(folder.name)}"><table id="objects">'
+        f'<thead><tr><th scope="col"><span class="sr">picture</span></th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
     return shell(f"{folder.name}: regpipe", page, ("page.js", "index.js"), look="wider")

@@ -61,7 +61,9 @@ def told(html: str, result: dict[str, Any]) -> str:
     body = []
     if result.get("command"):
         body.append(
-            f'<h3>The command that repeats it</h3><div class="command"><pre tabindex="0"><code>{escape(result["command"])}</code></pre><button type="button" class="screen-only" data-copy>Copy</button></div>'
+            '<h3>The command that repeats it</h3><div class="command"><pre tabindex="0"><code>'
+            f"{escape(result['command'])}</code></pre>"
+            '<button type="button" class="screen-only" data-copy>Copy</button></div>'
         )
     if seconds:
         names, values = list(seconds), list(seconds.values())

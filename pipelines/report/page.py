@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from pipelines.report import sections, view3d, words
+from pipelines.report import distances, rivals, sections, training, view3d, words
 from pipelines.report.cad import CadCheck
 from pipelines.report.drawings import thumbnail_of
 from pipelines.report.markup import shell
@@ -28,21 +28,16 @@ LINKS = (
 
 def table_of(seen: Measured, cad: CadCheck | None) -> Table:
     """The Chamfer table, with the rows of the CAD model if there is one."""
-    distances = {"up to down": seen.up_mm, "down to up": seen.down_mm}
+    gaps = {"up to down": seen.up_mm, "down to up": seen.down_mm}
     if cad is not None:
-        distances |= {"model to CAD": cad.model_mm, "CAD to model": cad.cad_mm}
-    return chamfer_table(distances, seen.near_mm)
+        gaps |= {"model to CAD": cad.model_mm, "CAD to model": cad.cad_mm}
+    return chamfer_table(gaps, seen.near_mm)
 
 
 def view_of(
-    verdict: Verdict,
-    icp: Registration,
-    model: Model,
-    clouds: Clouds,
-    nerfs: tuple[NerfHalf, NerfHalf],
-    captures: tuple[Capture, Capture],
-    seen: Measured,
-) -> str:
+    verdict: Verdict, icp: Registration, model: Model, clouds: Clouds, nerfs: tuple[NerfHalf, NerfHalf],
+    captures: tuple[Capture, Capture], seen: Measured,
+) -> str:  # fmt: skip
     """The 3D view and its data."""
     T = model.T_up_from_down
     places = [
@@ -50,11 +45,11 @@ def view_of(
         ("where ICP began", Rigid.from_matrix(icp.start)),
         ("as captured", sections.as_captured(clouds)),
     ]
-    for n in sections.rivals_of(verdict):
+    for n in rivals.rivals_of(verdict):
         kind = "same model" if verdict.group[n] == 0 else "another model"
         places.append((f"hypothesis {n + 1}, {kind}", Rigid.from_matrix(verdict.T_up_from_down[n])))
-    halves, distances = [(nerfs[0], clouds.up), (nerfs[1], clouds.down)], (seen.up_mm, seen.down_mm)
-    scene = view3d.scene_of(model.fused, halves, distances, seen.near_mm, captures, T, places)
+    halves, gaps = [(nerfs[0], clouds.up), (nerfs[1], clouds.down)], (seen.up_mm, seen.down_mm)
+    scene = view3d.scene_of(model.fused, halves, gaps, seen.near_mm, captures, T, places)
     scene["ramp"] = view3d.text_of(scale())
     controls = view3d.controls([name for name, _ in places], as_css(), seen.near_mm)
     return controls + view3d.embedded(scene)
@@ -75,9 +70,9 @@ def make_report(
         sections.model_section(model, caster, view_of(verdict, icp, model, clouds, nerfs, captures, seen)),
         sections.registration_section(clouds, icp, model),
         sections.captures_section(captures, caster, T, seen.silhouettes, params.pictures),
-        sections.distances_section(seen, clouds, T, table, model, cad),
-        sections.alternatives_section(verdict, clouds),
-        sections.halves_section(captures, nerfs, seen.silhouettes),
+        distances.distances_section(seen, clouds, T, table, model, cad),
+        rivals.alternatives_section(verdict, clouds),
+        training.halves_section(captures, nerfs, seen.silhouettes),
         MARK,
     ]
     html = shell(f"{name}: regpipe", "".join(body), ("page.js", "view3d.js"), LINKS)

@@ -10,6 +10,7 @@ HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 OFFICE = "http://schemas.openxmlformats.org"
 MAIN, LINKS = f"{OFFICE}/spreadsheetml/2006/main", f"{OFFICE}/officeDocument/2006/relationships"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+RELATIONS = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
 FIXED = (1980, 1, 1, 0, 0, 0)
 """Time of every part: the same table gives the same file."""
 
@@ -45,7 +46,7 @@ def workbook(name: str, rows: list[list[str | float | None]]) -> bytes:
         for part, kind in (("workbook", "sheet.main"), ("worksheets/sheet1", "worksheet"))
     )
     parts = {
-        "[Content_Types].xml": f'<Types xmlns="{OFFICE}/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>{kinds}</Types>',
+        "[Content_Types].xml": f'<Types xmlns="{OFFICE}/package/2006/content-types">{RELATIONS}{kinds}</Types>',
         "_rels/.rels": link % ("officeDocument", "xl/workbook.xml"),
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{LINKS}"><sheets><sheet name="{escape(name)}" sheetId="1" r:id="rId1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": link % ("worksheet", "worksheets/sheet1.xml"),
