@@ -133,6 +133,32 @@ def test_the_view_is_moved_by_mouse_keys_and_buttons_and_reset(runs: Path, opene
     assert differ(picture(page), first) > 0.01
 
 
+def test_fingers_turn_and_pinch(runs: Path, opened: Opened) -> None:
+    page = opened(runs / "obj_000001/report/index.html", has_touch=True)
+    first, box = picture(page), page.locator("#view3d canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": a, "y": b, "id": n} for n, (a, b) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 60, y))
+    touch("touchMove", (x + 120, y))
+    touch("touchEnd")
+    assert differ(picture(page), first) > 0.02
+    page.click("[data-do=reset]")
+    assert differ(picture(page), first) < 0.001
+    touch("touchStart", (x - 60, y), (x + 60, y))
+    touch("touchMove", (x - 70, y), (x + 70, y))
+    touch("touchMove", (x - 80, y), (x + 80, y))
+    touch("touchEnd")
+    page.evaluate("document.activeElement.blur()")
+    drawn = [(np.abs(p - p[4, 4]).max(2) > 24).mean() for p in (picture(page), first)]
+    assert drawn[0] > 1.3 * drawn[1]
+
+
 def test_a_phone_shows_it_all_without_a_scroll_to_the_side(runs: Path, opened: Opened) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     for file in (runs / "obj_000002/report/index.html", runs / "index.html"):
