@@ -116,7 +116,7 @@ def scene_of(
     middle = (fused.vertices.min(0) + fused.vertices.max(0)) / 2
     length = 0.16 * fused.diameter_mm
     return {
-        "middle": middle.tolist(), "radius": fused.diameter_mm / 2, "top": round(top, 3),
+        "middle": middle.tolist(), "radius": float(np.linalg.norm(fused.vertices - middle, axis=1).max()), "top": round(top, 3),
         "model": packed_model(fused),
         "up": packed_half(*halves[0], distances[0], top), "down": packed_half(*halves[1], distances[1], top),
         "cameras": {"up": pyramids(captures[0], Rigid.identity(), length), "down": pyramids(captures[1], T, length)},

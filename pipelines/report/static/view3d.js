@@ -115,7 +115,7 @@
   // --- state ---
   const FOV = 0.5;
   const fitting = (radius) => radius / Math.sin(FOV / 2) / Math.min(1, (canvas.clientWidth || 1) / (canvas.clientHeight || 1));
-  const start = () => ({ azimuth: 0.6, elevation: 0.5, target: [...scene.middle], distance: fitting(1.02 * scene.radius) });
+  const start = () => ({ azimuth: 0.6, elevation: 0.5, target: [...scene.middle], distance: fitting(scene.radius) });
   let eye = start(), asked = false;
   const shown = { model: true, up: false, down: false, cameras: false };
   const picked = { place: 0, colour: "half" };
