@@ -137,11 +137,11 @@ def test_fingers_turn_and_pinch(runs: Path, opened: Opened) -> None:
     page = opened(runs / "obj_000001/report/index.html", has_touch=True)
     first, box = picture(page), page.locator("#view3d canvas").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    session = page.context.new_cdp_session(page)
+    wire = page.context.new_cdp_session(page)
 
     def touch(kind: str, *places: tuple[float, float]) -> None:
         points = [{"x": a, "y": b, "id": n} for n, (a, b) in enumerate(places)]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     touch("touchStart", (x, y))
     touch("touchMove", (x + 60, y))
