@@ -74,7 +74,7 @@ DEFAULT = Graph(
         stage(
             "report", "report", "pipelines.report.record:Report",
             {"verify": "verify", "icp": "icp", "model": "nerf-full", "labels": "labels", "clouds": "clouds", **HALVES},
-            version=5,
+            version=6,
         ),
     ]
 )  # fmt: skip

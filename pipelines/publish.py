@@ -9,6 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from pipelines.execute import Run
+from pipelines.report.finished import write_report
+from pipelines.report.made import command
 from pipelines.store import versions, write_whole
 
 NEEDED = ("icp", "nerf-full", "labels", "report")
@@ -26,12 +28,6 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     write_models(out, model.fused, objid)
     for name, body in labels.files.items():
         write_whole(out / "labels" / name, json.dumps(body, indent=1))
-    for name, text in (
-        ("index.html", report.html),
-        ("chamfer.csv", report.chamfer_csv),
-        ("chamfer.json", report.chamfer_json),
-    ):
-        write_whole(out / "report" / name, text)
     result = {
         "format": 1,
         "T_up_from_down": model.T_up_from_down.as_matrix().tolist(),
@@ -52,10 +48,21 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         },
         "stages": {name: run.seconds[name] for name in run.graph.order if name in run.seconds},
         "versions": versions(),
+        "silhouettes": list(report.silhouettes),
+        "command": command_of(run),
         "keys": keys,
     }
+    write_report(out, report, result)
     write_whole(out / "result.json", json.dumps(result, indent=1))
     return result
+
+
+def command_of(run: Run) -> str:
+    """What repeats a run."""
+    folders = tuple(
+        str(getattr(run.externals[half].value, "folder", "")) for half in ("up", "down") if half in run.externals
+    )
+    return command(run.name, run.config, (folders[0], folders[1]) if len(folders) == 2 else None)
 
 
 def read_result(out: Path) -> dict[str, Any] | None:
@@ -76,6 +83,7 @@ def published(out: Path, objid: int) -> list[Path]:
         "report/index.html",
         "report/chamfer.csv",
         "report/chamfer.json",
+        "report/chamfer.xlsx",
         "labels/models/models_info.json",
     ]
     return [out / name for name in [*rest, *labels, f"labels/models/obj_{objid:06d}.ply"]]

@@ -39,12 +39,12 @@ def digest(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_whole(file: Path, text: str) -> None:
+def write_whole(file: Path, body: str | bytes) -> None:
     """Write beside, force to disk, rename."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
-    with beside.open("w") as stream:
-        stream.write(text)
+    with beside.open("wb") as stream:
+        stream.write(body.encode() if isinstance(body, str) else body)
         stream.flush()
         os.fsync(stream.fileno())
     beside.replace(file)

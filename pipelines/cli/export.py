@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from registration.geometry.rigid import Array
 
-KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "nerfstudio"]
+KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntable", "nerfstudio"]
 
 
 @click.command()
@@ -56,7 +56,7 @@ def export(
 
     ply and glb: the model, in millimetres, and in metres with y up. cloud (with --half up: of that half alone, in its
     own frame, and with --level coarse as the coarse level left it); splat: the cloud as flat Gaussian splats.
-    chamfer: its table, csv or json by the name of the file. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
+    chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
     (--half) as images, masks and transforms.json in metres; it needs no run.
     """
     from pipelines.publish import read_result
@@ -76,6 +76,8 @@ def export(
         raise UserError("something is there already", to, "name another place, or pass --force")
     if to.exists() and to.is_dir() != (what in ("labels", "nerfstudio")):
         raise UserError("a folder is no file, and a file no folder", to, "name another place")
+    if what == "turntable" and to.suffix not in (".gif", ".webp"):
+        raise UserError("a turntable is a GIF or a WebP", to, "name it .gif or .webp")
     to.parent.mkdir(parents=True, exist_ok=True)
     beside = to.with_name(f".{to.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -124,9 +126,24 @@ def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> 
         write_glb(place, *ours(folder / "model.ply"))
     elif what == "splat":
         write_splats(place, *ours(folder / "cloud.ply")[:3])
+    elif what == "turntable":
+        place.write_bytes(turntable(folder / "model.ply", suffix))
+    elif what == "chamfer" and suffix == ".xlsx":
+        from pipelines.report.table import xlsx_of
+
+        place.write_bytes(xlsx_of((folder / "report" / "chamfer.json").read_text()))
     else:
         files = {"ply": "model.ply", "cloud": "cloud.ply"}
         shutil.copyfile(folder / files.get(what, f"report/chamfer.{'json' if suffix == '.json' else 'csv'}"), place)
+
+
+def turntable(file: Path, suffix: str) -> bytes:
+    """The model turning once, drawn without a display."""
+    from registration.geometry.mesh import TriMesh
+    from registration.viz.turntable import as_film, turned
+
+    points, normals, colours, faces = ours(file)
+    return as_film(turned(TriMesh(points, faces), normals, colours), "webp" if suffix == ".webp" else "gif")
 
 
 def ours(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.int64]]:

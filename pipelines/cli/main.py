@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("pipelines.cli.run:run", "Register two captures of an object: one model, its labels, a verdict."),
     "stage": ("pipelines.cli.run:stage", "Run one stage, with what it needs."),
     "status": ("pipelines.cli.status:status", "What is fresh, stale, missing or failed."),
+    "report": ("pipelines.cli.report:report", "Write the pages of finished results anew, and the index of a data set."),
     "export": ("pipelines.cli.export:export", "Write results for other tools."),
     "data": ("pipelines.cli.data:data", "Make or download data sets."),
     "bench": ("pipelines.cli.bench:bench", "Score runs against ground truth."),

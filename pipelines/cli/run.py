@@ -99,6 +99,7 @@ def one(request: Request, objid: int | None, until: str | None, forced: frozense
     from pipelines.cli.console import LOG, Screen, explain_crash, open_log, summary
     from pipelines.cli.main import complain
     from pipelines.publish import publish
+    from pipelines.report.finished import write_index
 
     name = request.name(objid)
     open_log(request.out / "logs", name, request.verbose, request.quiet)
@@ -110,6 +111,8 @@ def one(request: Request, objid: int | None, until: str | None, forced: frozense
             if until and until != run.graph.order[-1]:
                 return Exit.ACCEPTED
             result = publish(run, request.folder(objid), objid or 1)
+            if request.dataset:
+                write_index(request.folder(objid).parent)
         summary(screen.console, name, result, request.folder(objid), request.quiet)
         return Exit.ACCEPTED if result["accepted"] else Exit.NOT_ACCEPTED
     except UserError as error:

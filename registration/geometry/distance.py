@@ -10,7 +10,11 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
 from registration.geometry.grid import sampled
+from registration.geometry.mesh import TriMesh
 from registration.geometry.rigid import Array
+
+NEAREST = 8
+"""Places of a mesh whose triangles are held against a point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +60,16 @@ class Solid:
 def chamfer_parts(a: Array, b: Array) -> tuple[Array, Array]:  # (n, 3), (m, 3) -> (n,), (m,)
     """Distance of each point of a to the nearest of b, and of each of b to the nearest of a."""
     return KDTree(b).query(a)[0], KDTree(a).query(b)[0]
+
+
+def surface_distance(points: Array, mesh: TriMesh, rng: np.random.Generator) -> Array:  # (n, 3) -> (n,)
+    """Distance of each point to the triangles of a mesh that have the nearest places of a fine sample."""
+    from trimesh.triangles import closest_point
+
+    places, face, _ = mesh.sample(int(np.clip(2 * len(mesh.faces), 60_000, 200_000)), rng)
+    places = np.concatenate([places, mesh.vertices[mesh.faces].mean(1)])  # slivers get no sample, but have a middle
+    face = np.concatenate([face, np.arange(len(mesh.faces))])
+    near = face[np.asarray(KDTree(places).query(points, k=NEAREST)[1])].ravel()
+    ours = np.repeat(points, NEAREST, axis=0)
+    on = closest_point(mesh.vertices[mesh.faces[near]], ours)
+    return np.linalg.norm(on - ours, axis=1).reshape(-1, NEAREST).min(1)

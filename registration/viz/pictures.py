@@ -29,13 +29,18 @@ def png(picture: Picture) -> bytes:
     return out.getvalue()
 
 
-def data_uri(picture: Picture, quality: int = 82) -> str:
-    """A picture to be put into a page."""
+def webp(picture: Picture, quality: int = 82) -> bytes:
+    """WebP file of a picture, with or without an alpha channel."""
     from PIL import Image
 
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "WEBP", quality=quality)
-    return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
+    return out.getvalue()
+
+
+def data_uri(picture: Picture, quality: int = 82) -> str:
+    """A picture to be put into a page."""
+    return "data:image/webp;base64," + base64.b64encode(webp(picture, quality)).decode()
 
 
 def orbit(mesh_or_points: Array, azimuth_deg: float, elevation_deg: float, size: int) -> Cameras:

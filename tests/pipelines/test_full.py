@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines import artifacts
 from pipelines.chain import DEFAULT
+from pipelines.presets import Config
 from pipelines.publish import NEEDED, publish
 from pipelines.report.record import Report
 from pipelines.stages import full, labels
@@ -62,10 +63,12 @@ def test_result_labels_and_model_are_of_one_frame(tmp_path: Path) -> None:
     written = labels.run(ctx, LabelsParams(), model, icp(), up, down)
     records = dict(zip(NEEDED, (icp(), model, written, Report("<p>", "a", "{}")), strict=True))
     run = SimpleNamespace(
-        keys=dict.fromkeys(NEEDED, "k"), record=records.__getitem__, graph=DEFAULT, seconds={"icp": 1.0}
-    )
+        keys=dict.fromkeys(NEEDED, "k"), record=records.__getitem__, graph=DEFAULT, seconds={"icp": 1.0},
+        name="made/obj_000001", config=Config(full=FullParams(steps=9)), externals={},
+    )  # fmt: skip
     result = publish(cast(Any, run), tmp_path / "out", 1)
     assert np.allclose(result["T_up_from_down"], T_REFINED.as_matrix())
+    assert result["command"] == "regpipe run --dataset made --objid 1 --set full.steps=9"
     assert result["model"]["joint"] is True and result["model"]["mask_iou"] == [0.97, 0.96]
     assert np.allclose(read_ply(tmp_path / "out/model.ply")[0], model.fused.vertices, atol=1e-4)
     entry = json.loads((tmp_path / "out/labels/down/scene_gt.json").read_text())["0"][0]
