@@ -82,7 +82,17 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.store = Store(self.found.store)
-        for stage in ("nerf-full", "fuse", "icp", "verify", "clouds", "nerf-up", "nerf-down", "capture-up", "capture-down"):
+        for stage in (
+            "nerf-full",
+            "fuse",
+            "icp",
+            "verify",
+            "clouds",
+            "nerf-up",
+            "nerf-down",
+            "capture-up",
+            "capture-down",
+        ):
             self.take(stage)
 
     def take(self, stage: str) -> None:

@@ -22,7 +22,7 @@ from registration.sources.base import HalfModel
 from registration.verify.decide import gaps_between, polished
 from registration.verify.params import IcpParams
 from registration.verify.record import Registration
-from registration.viz.scene import CAPTURED, JOINT, REFINED, VERIFIED, Half, Place, Scene, Shots, Skin, laid_on
+from registration.viz.scene import JOINT, REFINED, VERIFIED, Half, Place, Scene, Shots, Skin, laid_on
 
 
 def gather(found: Found) -> Scene:
@@ -88,21 +88,19 @@ def shots_of(capture: Capture | None, folder: Path, half: str, missing: list[str
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
     missing.append(f"capture-{half}: no artifact is kept; the cameras are those of the labels, without images")
-    width, height = (int(round(2 * float(np.median(K[:, k, 2])))) for k in (0, 1))
+    width, height = (round(2 * float(np.median(K[:, k, 2]))) for k in (0, 1))
     cameras = Cameras(K, R, t, max(width, 1), max(height, 1))
     return Shots(cameras if half == "up" else cameras.moved(T_up_from_down))
 
 
-def places_of(
-    clouds: Any, icp: Registration | None, path: tuple[Place, ...], joint: Rigid | None
-) -> tuple[Place, ...]:
+def places_of(clouds: Any, icp: Registration | None, path: tuple[Place, ...], joint: Rigid | None) -> tuple[Place, ...]:
     """Where each step of the chain that was made puts the lower half."""
     out = []
     if clouds is not None:
         out.append(laid_on(clouds.up.points, clouds.down.points))
     if icp is not None:
         start = Rigid.from_matrix(icp.start)
-        how = f"by {icp.source}; {path[0].said}" if path else f"by {icp.source}, as verified"
+        how = f"guessed by {icp.source}, verified; {path[0].said}" if path else f"guessed by {icp.source}, verified"
         out.append(Place(VERIFIED, start, how))
         settled = "" if icp.converged else "; the ICP did not settle"
         said = f"moved {way(start, icp.T_up_from_down)}; surfaces that meet lie {icp.chamfer_mm:.2f} mm apart{settled}"
@@ -145,7 +143,12 @@ def path_of(
 ) -> tuple[tuple[Place, ...], str]:
     """Every step of the ICP, run again from where it began, with its own parameters and chance; no step if that cannot be done."""
     manifest = shelf.manifest("icp")
-    if icp is None or manifest is None or clouds is None or any(v is None for v in (*nerfs.values(), *captures.values())):
+    if (
+        icp is None
+        or manifest is None
+        or clouds is None
+        or any(v is None for v in (*nerfs.values(), *captures.values()))
+    ):
         return (), "the steps of the ICP cannot be run again: artifacts are missing" if icp is not None else ""
     up, down = (HalfModel(captures[h], nerfs[h], getattr(clouds, h)) for h in ("up", "down"))
     try:

@@ -36,7 +36,9 @@ def of_place(scene: Scene, place: Place, size: int) -> Picture:
     for half, X, tint in ((scene.up, Rigid.identity(), UP), (scene.down, T, DOWN)):
         if half.cloud is not None:
             canvas.cloud(X.apply(half.cloud.points), X.turn(half.cloud.normals), tint)
-    return captioned(canvas.done(), place.name[:1].upper() + place.name[1:], f"up blue, down orange; {place.said}".rstrip("; "))
+    return captioned(
+        canvas.done(), place.name[:1].upper() + place.name[1:], f"up blue, down orange; {place.said}".rstrip("; ")
+    )
 
 
 def stage_of(scene: Scene) -> Array:  # (n, 3)
@@ -69,7 +71,9 @@ def of_cameras(scene: Scene, size: int) -> Picture:
     for lines, tint in rays:
         canvas.lines(lines, tint)
     counts = [len(h.shots.cameras) if h.shots is not None else 0 for h in (scene.up, scene.down)]
-    return captioned(canvas.done(), "Cameras", f"{counts[0]} of up (blue), {counts[1]} of down (orange), around the model")
+    return captioned(
+        canvas.done(), "Cameras", f"{counts[0]} of up (blue), {counts[1]} of down (orange), around the model"
+    )
 
 
 def edges(half: Half, T_world_from_half: Rigid, depth: float) -> Array:  # (8 n, 2, 3)
@@ -97,5 +101,5 @@ def of_cad(scene: Scene, size: int) -> Picture:
     canvas = Canvas.around(np.concatenate(points), AZIMUTH, ELEVATION, size, size * 3 // 4)
     canvas.skin(scene.cad, CAD)
     for cloud_points, normals, tint in clouds:
-        canvas.cloud(cloud_points[::4], normals[::4], tint, 2)
+        canvas.cloud(cloud_points, normals, tint, 2)
     return captioned(canvas.done(), "CAD model", scene.cad_said)
