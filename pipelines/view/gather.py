@@ -17,7 +17,7 @@ from registration.fuse.record import Fused
 from registration.geometry.camera import Cameras
 from registration.geometry.ply import read_ply
 from registration.geometry.rigid import Rigid
-from registration.nerf.record import NerfHalf
+from registration.nerf.record import Clouds, NerfHalf
 from registration.sources.base import HalfModel
 from registration.verify.decide import gaps_between, polished
 from registration.verify.params import IcpParams
@@ -150,22 +150,29 @@ def path_of(
         or any(v is None for v in (*nerfs.values(), *captures.values()))
     ):
         return (), "the steps of the ICP cannot be run again: artifacts are missing" if icp is not None else ""
-    up, down = (HalfModel(captures[h], nerfs[h], getattr(clouds, h)) for h in ("up", "down"))
     try:
         params = IcpParams(**manifest["params"])
     except TypeError:
         return (), "the steps of the ICP cannot be run again: another version made them"
+    places = retraced(icp, clouds, nerfs, captures, params, int(manifest["seed"]))
+    end = way(places[-1].T_up_from_down, icp.T_up_from_down)
+    return places, f"{len(places) - 1} steps of the ICP, run again; the end lies {end} from the one on record"
+
+
+def retraced(
+    icp: Registration, clouds: Clouds, nerfs: dict[str, Any], captures: dict[str, Any], params: IcpParams, seed: int
+) -> tuple[Place, ...]:
+    """Every step of the ICP, run again from where it began, by the same parameters and the same chance."""
+    up, down = (HalfModel(captures[h], nerfs[h], getattr(clouds, h)) for h in ("up", "down"))
     start = Rigid.from_matrix(icp.start)
-    steps, rng = [start], np.random.default_rng([int(manifest["seed"]), zlib.crc32(b"icp")])
+    steps, rng = [start], np.random.default_rng([seed, zlib.crc32(b"icp")])
     a, b, _ = polished(up, down, start, clouds.diameter_mm, params, rng, steps.append)
     reach = 2 * params.reach_coarse * clouds.diameter_mm
-    gaps = [gaps_between(a, b, T) for T in steps]
-    places = tuple(
-        Place(f"step {n}", T, f"surfaces that meet lie {mean_below(gap, reach):.3f} mm apart")
+    gaps = [mean_below(gaps_between(a, b, T), reach) for T in steps]
+    return tuple(
+        Place(f"step {n}", T, f"surfaces that meet lie {gap:.3f} mm apart", gap)
         for n, (T, gap) in enumerate(zip(steps, gaps, strict=True))
     )
-    end = way(steps[-1], icp.T_up_from_down)
-    return places, f"{len(steps) - 1} steps of the ICP, run again; the end lies {end} from the one on record"
 
 
 def mean_below(gaps: np.ndarray, reach: float) -> float:  # (n,)

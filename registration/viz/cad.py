@@ -85,7 +85,7 @@ class Surface:
 
     def step(self, points: Array, reach: float) -> Rigid:  # (m, 3)
         """The small motion that lays points nearest onto the surface's planes."""
-        distance, index = self.tree.query(points)
+        distance, index = map(np.asarray, self.tree.query(points))
         near = distance < reach
         p, q, n = points[near], self.points[index[near]], self.normals[index[near]]
         middle = p.mean(0)
@@ -108,11 +108,11 @@ def fitted(points: Array, found: Surface, d: float) -> Rigid:  # (m, 3)
 
 def by_axes(a: Array, b: Array) -> list[Rigid]:  # (n, 3), (m, 3)
     """The 24 ways to lay the principal axes of a onto those of b."""
-    axes = [np.linalg.eigh(np.cov(points.T))[1] for points in (a, b)]
+    own, other = (np.asarray(np.linalg.eigh(np.cov(points.T)).eigenvectors) for points in (a, b))
     out = []
     for order in ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
         for signs in np.ndindex(2, 2, 2):
-            R = axes[1] @ np.diag(1 - 2 * np.array(signs)) @ axes[0][:, order].T
+            R = other @ np.diag(1 - 2 * np.array(signs)) @ own[:, order].T
             if np.linalg.det(R) > 0:
                 out.append(Rigid(R, b.mean(0) - R @ a.mean(0)))
     return out

@@ -55,6 +55,8 @@ class Place:
     T_up_from_down: Rigid
     said: str = ""
     """Its numbers, in words."""
+    gap_mm: float | None = None
+    """How far surfaces that meet lie apart."""
 
 
 @dataclass(frozen=True, eq=False)

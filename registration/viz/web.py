@@ -140,27 +140,26 @@ class Web:
             return
         first = scene.places[-1].name if scene.places else next(iter(named))
         stage = gui.add_dropdown("Stage", tuple(named), initial_value=first)
-        slider = self._slider(gui, stage) if scene.path else None
+        slider = None
+        if scene.path:
+            last = len(scene.path) - 1
+            slider = gui.add_slider("ICP step", 0, max(last, 1), 1, last, hint=scene.path_said)
         self.said = gui.add_markdown("")
 
         def choose(_: Any) -> None:
-            stepping = stage.value == PATH and slider is not None
-            self.put(scene.path[slider.value] if stepping else named[stage.value])
+            stepping = slider is not None and stage.value == PATH
+            self.put(scene.path[slider.value] if stepping else named[stage.value])  # type: ignore[union-attr]
 
         stage.on_update(choose)
-        if slider is not None:
 
-            def slide(_: Any) -> None:
-                if stage.value != PATH:
-                    stage.value = PATH
+        def slide(_: Any) -> None:
+            if slider is not None:
+                stage.value = PATH
                 self.put(scene.path[slider.value])
 
+        if slider is not None:
             slider.on_update(slide)
         choose(None)
-
-    def _slider(self, gui: Any, stage: Any) -> Any:
-        last = len(self.scene.path) - 1
-        return gui.add_slider("ICP step", 0, max(last, 1), 1, last, hint=self.scene.path_said)
 
     def _toggle(self, gui: Any, key: str, on: bool) -> None:
         box = gui.add_checkbox(key, on)
