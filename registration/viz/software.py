@@ -108,11 +108,11 @@ def captioned(picture: Picture, title: str, said: str = "", room: int = 3) -> Pi
     image.paste(Image.fromarray(picture), (0, 0))
     draw = ImageDraw.Draw(image)
     draw.text((8, h), title, INK, font=large)
-    words, lines = said.split(), [""]
+    words, lines, dots = said.split(), [""], "..."
     for word in words:
         longer = f"{lines[-1]} {word}".strip()
-        lines = [*lines[:-1], longer] if draw.textlength(longer, small) < w - 16 else [*lines, word]
+        lines = [*lines[:-1], longer] if draw.textlength(longer + dots, small) < w - 16 else [*lines, word]
     for n, text in enumerate(lines[:room]):
-        more = "..." if n == room - 1 and len(lines) > room else ""
+        more = dots if n == room - 1 and len(lines) > room else ""
         draw.text((8, h + top + n * line), text + more, (90, 96, 105), font=small)
     return np.asarray(image)

@@ -133,7 +133,7 @@ class Web:
     def _steps(self, gui: Any) -> None:
         scene = self.scene
         named = {p.name: p for p in (*scene.places, *scene.alternatives)}
-        if scene.path:
+        if len(scene.path) > 1:
             named[PATH] = scene.path[-1]
         if not named:
             gui.add_markdown("Nothing has been registered: each half is in its own frame.")
@@ -141,9 +141,9 @@ class Web:
         first = scene.places[-1].name if scene.places else next(iter(named))
         stage = gui.add_dropdown("Stage", tuple(named), initial_value=first)
         slider = None
-        if scene.path:
+        if len(scene.path) > 1:
             last = len(scene.path) - 1
-            slider = gui.add_slider("ICP step", 0, max(last, 1), 1, last, hint=scene.path_said)
+            slider = gui.add_slider("ICP step", 0, last, 1, last, hint=scene.path_said)
         self.said = gui.add_markdown("")
 
         def choose(_: Any) -> None:
