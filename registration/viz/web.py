@@ -109,9 +109,10 @@ class Web:
             thin = max(1, max(image.shape[:2]) // THUMBNAIL)
             image = image[::thin, ::thin]
         wxyz, position = pose(cameras.pose(i).inverse())
+        half_height, aspect = cameras.height / 2 / cameras.K[i, 1, 1], cameras.width / cameras.height
+        scale = FRUSTUM * size * METRES * np.cbrt(half_height**2 * aspect / 3)  # viser scales pyramids by their volume
         return self.server.scene.add_camera_frustum(
-            f"{root}/cameras/{i:03d}", fov=2 * np.arctan2(cameras.height / 2, cameras.K[i, 1, 1]),
-            aspect=cameras.width / cameras.height, scale=FRUSTUM * size * METRES, thickness=1.5, thickness_units="screen",
+            f"{root}/cameras/{i:03d}", fov=2 * np.arctan(half_height), aspect=aspect, scale=scale, thickness=1.5, thickness_units="screen",
             color=tint, image=image, format="jpeg", wxyz=wxyz, position=position,
         )  # fmt: skip
 
