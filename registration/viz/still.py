@@ -12,20 +12,22 @@ from registration.viz.software import Canvas, captioned
 CAD = (204, 121, 167)
 """Reddish purple: told from blue and orange by every kind of eye."""
 AZIMUTH, ELEVATION = 35.0, 22.0
+MOST_ALTERNATIVES = 3
 FRUSTUM = 0.25
 """Length of a camera's pyramid, as a share of the object's size."""
 
 
 def picture_of(scene: Scene, size: int = 520) -> Picture:
     """Both halves at every step, the cameras around the model, the CAD model if there is one."""
-    panels = [of_place(scene, place, size) for place in scene.places] if scene.up.cloud is not None else []
+    places = (*scene.places, *scene.alternatives[:MOST_ALTERNATIVES]) if scene.up.cloud is not None else ()
+    panels = [of_place(scene, place, size) for place in places]
     if scene.model is not None:
         panels.append(of_model(scene.model, size))
     if scene.up.shots is not None or scene.down.shots is not None:
         panels.append(of_cameras(scene, size))
     if scene.cad is not None:
         panels.append(of_cad(scene, size))
-    columns = len(panels) if len(panels) < 4 else -(-len(panels) // 2) if len(panels) < 7 else 4
+    columns = len(panels) if len(panels) < 4 else 4 if len(panels) != 6 else 3
     return sheet(panels, max(1, columns), gap=12)
 
 
@@ -45,7 +47,7 @@ def stage_of(scene: Scene) -> Array:  # (n, 3)
     """All that any step puts somewhere, so that pictures of steps can be compared."""
     parts = [scene.up.cloud.points] if scene.up.cloud is not None else []
     if scene.down.cloud is not None:
-        parts += [p.T_up_from_down.apply(scene.down.cloud.points) for p in scene.places]
+        parts += [p.T_up_from_down.apply(scene.down.cloud.points) for p in (*scene.places, *scene.alternatives)]
     return np.concatenate(parts) if parts else np.zeros((1, 3))
 
 

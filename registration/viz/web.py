@@ -40,6 +40,8 @@ class Web:
     scene: Scene
     nodes: dict[str, list[Any]] = field(default_factory=dict)
     """What each toggle turns on and off."""
+    slider: Any = None
+    """Through the steps of the ICP, if they are known."""
 
     def build(self) -> None:
         """Everything, as it is when the page opens."""
@@ -131,36 +133,35 @@ class Web:
             with gui.add_folder("Why", expand_by_default=False):
                 gui.add_markdown("\n".join(f"- {line}" for line in told))
 
+    def chosen(self) -> None:
+        """Put the lower half where the chosen stage, or step, puts it."""
+        place = self.named[self.stage.value]
+        if self.slider is not None and self.stage.value == PATH:
+            place = self.scene.path[self.slider.value]
+        self.put(place)
+
+    def stepped(self) -> None:
+        """The slider was moved: show that step, whatever stage was chosen."""
+        self.stage.value = PATH
+        self.chosen()
+
     def _steps(self, gui: Any) -> None:
         scene = self.scene
-        named = {p.name: p for p in (*scene.places, *scene.alternatives)}
-        if len(scene.path) > 1:
-            named[PATH] = scene.path[-1]
-        if not named:
+        self.named = {p.name: p for p in (*scene.places, *scene.alternatives)}
+        if not self.named:
             gui.add_markdown("Nothing has been registered: each half is in its own frame.")
             return
-        first = scene.places[-1].name if scene.places else next(iter(named))
-        stage = gui.add_dropdown("Stage", tuple(named), initial_value=first)
-        slider = None
+        if len(scene.path) > 1:
+            self.named[PATH] = scene.path[-1]
+        first = scene.places[-1].name if scene.places else next(iter(self.named))
+        self.stage = gui.add_dropdown("Stage", tuple(self.named), initial_value=first)
         if len(scene.path) > 1:
             last = len(scene.path) - 1
-            slider = gui.add_slider("ICP step", 0, last, 1, last, hint=scene.path_said)
+            self.slider = gui.add_slider("ICP step", 0, last, 1, last, hint=scene.path_said)
+            self.slider.on_update(lambda _: self.stepped())
         self.said = gui.add_markdown("")
-
-        def choose(_: Any) -> None:
-            stepping = slider is not None and stage.value == PATH
-            self.put(scene.path[slider.value] if stepping else named[stage.value])  # type: ignore[union-attr]
-
-        stage.on_update(choose)
-
-        def slide(_: Any) -> None:
-            if slider is not None:
-                stage.value = PATH
-                self.put(scene.path[slider.value])
-
-        if slider is not None:
-            slider.on_update(slide)
-        choose(None)
+        self.stage.on_update(lambda _: self.chosen())
+        self.chosen()
 
     def _toggle(self, gui: Any, key: str, on: bool) -> None:
         box = gui.add_checkbox(key, on)

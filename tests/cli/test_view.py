@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,21 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
         taken.listen()
         status, _, err = call(capsys, "dashboard", "--out", tmp_path, "--port", taken.getsockname()[1])
     assert status == 2 and "--port" in err
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "args"),
+    [
+        ("viser", "view", ["view", "--web"]),
+        ("rerun", "view", ["view", "--rerun", "{tmp}/a.rrd"]),
+        ("streamlit", "dashboard", ["dashboard", "--port", "49321"]),
+    ],
+)
+def test_a_missing_extra_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    module: str, extra: str, args: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.setitem(sys.modules, module, None)
+    publish(tmp_path)
+    status, _, err = call(capsys, *[a.replace("{tmp}", str(tmp_path)) for a in args], "--out", tmp_path)
+    assert status == 2 and f"pip install 'regpipe[{extra}]'" in err.splitlines()[-1]

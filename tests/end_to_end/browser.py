@@ -41,6 +41,14 @@ def page(width: int = 1280, height: int = 900) -> Iterator[Any]:
             browser.close()
 
 
+def strangers(page: Any) -> list[str]:
+    """Fills with what a page asks of any other machine."""
+    out: list[str] = []
+    own = ("http://127.0.0.1", "ws://127.0.0.1", "blob:http://127.0.0.1", "data:", "about:")
+    page.on("request", lambda r: None if r.url.startswith(own) else out.append(r.url))
+    return out
+
+
 def free_port() -> int:
     """One that nobody uses now."""
     with socket.socket() as probe:

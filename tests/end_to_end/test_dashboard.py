@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.dashboard import curves
-from tests.end_to_end.browser import free_port, need, page, served
+from tests.end_to_end.browser import free_port, need, page, served, strangers
 from tests.view.made import kept_run, publish
 
 pytestmark = pytest.mark.slow
@@ -45,19 +45,11 @@ def board(runs: tuple[Path, Path]) -> Iterator[Any]:
     need("streamlit", "pip install 'regpipe[dashboard]'")
     write_events(runs[0] / "logs" / "tb")
     with page(1500, 1200) as it, served(free_port(), "dashboard", "--out", runs[0], "--out", runs[1]) as address:
-        strangers: list[str] = []
-        it.on(
-            "request",
-            lambda r: (
-                None
-                if "127.0.0.1" in r.url or r.url.startswith(("data:", "blob:", "about:"))
-                else strangers.append(r.url)
-            ),
-        )
+        asked = strangers(it)
         it.goto(address)
         it.get_by_text("3 of 3 objects").wait_for()
         yield it
-        assert strangers == [], "the page asks others"
+        assert asked == [], "the page asks others"
 
 
 def opened(board: Any, name: str) -> Any:

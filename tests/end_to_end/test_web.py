@@ -14,7 +14,8 @@ from PIL import Image
 from pipelines.view.find import find
 from pipelines.view.gather import gather
 from registration.viz.scene import Scene
-from tests.end_to_end.browser import free_port, need, page, served
+from registration.viz.web import PATH
+from tests.end_to_end.browser import free_port, need, page, served, strangers
 from tests.view.made import kept_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
@@ -43,12 +44,6 @@ def web(scene: Scene) -> Iterator[Any]:
     server.stop()
 
 
-def controls(web: Any) -> dict[str, Any]:
-    """The panel's handles by their labels."""
-    found = web.server.gui._gui_input_handle_from_uuid.values()
-    return {h.label: h for h in found}
-
-
 def test_the_scene_lists_both_clouds_and_moves_the_lower_one(web: Any, scene: Scene) -> None:
     names = {node.name for nodes in web.nodes.values() for node in nodes}
     assert {"/up/cloud", "/down/cloud", "/model"} <= names and any(n.startswith("/down/cameras/") for n in names)
@@ -58,14 +53,14 @@ def test_the_scene_lists_both_clouds_and_moves_the_lower_one(web: Any, scene: Sc
     assert "step 0" in web.said.content and "mm apart" in web.said.content
 
 
-def test_the_panel_steps_through_the_icp_and_turns_things_on_and_off(web: Any, scene: Scene) -> None:
-    panel = controls(web)
-    assert "alternative 1" in panel["Stage"].options and "after ICP" in panel["Stage"].options
-    panel["ICP step"].value = 1
-    panel["Stage"].value = "steps of the ICP"
-    for callback in panel["Stage"]._impl.update_cb:
-        callback(None)
-    assert np.allclose(web.down.position, scene.path[1].T_up_from_down.t / 1000)
+def test_the_panel_steps_through_the_icp_and_what_is_shown_at_first(web: Any, scene: Scene) -> None:
+    assert {"alternative 1", "after ICP", "as captured"} <= set(web.stage.options)
+    web.slider.value = 1
+    web.stepped()
+    assert np.allclose(web.down.position, scene.path[1].T_up_from_down.t / 1000) and web.stage.value == PATH
+    web.stage.value = "alternative 1"
+    web.chosen()
+    assert np.allclose(web.down.position, scene.alternatives[0].T_up_from_down.t / 1000)
     cloud = web.nodes["up cloud"][0]
     assert cloud.visible and not web.nodes["model"][0].visible
 
@@ -73,6 +68,7 @@ def test_the_panel_steps_through_the_icp_and_turns_things_on_and_off(web: Any, s
 def test_the_page_shows_both_clouds_and_toggles_change_it(out: Path) -> None:
     need("viser", CURE)
     with page() as it, served(free_port(), "view", "--out", out, "--web") as address:
+        asked = strangers(it)
         it.goto(address)
         it.get_by_text("Accepted, confidence 0.950").wait_for()
         box = it.get_by_label("up cloud", exact=True)
@@ -81,6 +77,7 @@ def test_the_page_shows_both_clouds_and_toggles_change_it(out: Path) -> None:
         box.click()
         one = settled(it)
         assert share(one, blue) < 0.2 * share(both, blue) and share(one, orange) > 0.002
+        assert asked == [], "the page asks others"
 
 
 def settled(it: Any) -> np.ndarray:
