@@ -55,6 +55,21 @@ def view(
         scene = with_cad(scene, cad)
     for line in scene.missing:
         click.echo(f"regpipe: {line}", err=True)
+    try:
+        write(scene, save, rerun)
+    except OSError as error:
+        raise UserError(error.strerror or str(error), error.filename, "name another file") from error
+    if web:
+        in_browser(scene, port)
+    elif save is None and rerun is None:
+        from registration.viz.window import show
+
+        show(scene)
+    return Exit.ACCEPTED
+
+
+def write(scene: Scene, save: Path | None, rerun: Path | None) -> None:
+    """The files that were asked for; says where each is."""
     if save is not None:
         from registration.viz.pictures import png
         from registration.viz.still import picture_of
@@ -68,13 +83,6 @@ def view(
         rerun.parent.mkdir(parents=True, exist_ok=True)
         record(scene, rerun)
         click.echo(str(rerun))
-    if web:
-        in_browser(scene, port)
-    elif save is None and rerun is None:
-        from registration.viz.window import show
-
-        show(scene)
-    return Exit.ACCEPTED
 
 
 def with_cad(scene: Scene, file: Path) -> Scene:

@@ -103,7 +103,7 @@ def places_of(clouds: Any, icp: Registration | None, path: tuple[Place, ...], jo
         how = f"guessed by {icp.source}, verified; {path[0].said}" if path else f"guessed by {icp.source}, verified"
         out.append(Place(VERIFIED, start, how))
         settled = "" if icp.converged else "; the ICP did not settle"
-        said = f"moved {way(start, icp.T_up_from_down)}; surfaces that meet lie {icp.chamfer_mm:.2f} mm apart{settled}"
+        said = f"moved {way(start, icp.T_up_from_down)}; surfaces that meet lie {icp.chamfer_mm:.3f} mm apart{settled}"
         out.append(Place(REFINED, icp.T_up_from_down, said))
         if joint is not None and np.abs(joint.as_matrix() - icp.T_up_from_down.as_matrix()).max() > 1e-9:
             out.append(Place(JOINT, joint, f"moved another {way(icp.T_up_from_down, joint)}"))
