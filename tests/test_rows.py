@@ -21,7 +21,7 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
     ["pipelines.stages"],
     ["pipelines.execute"],
     ["pipelines.publish"],
-    ["pipelines.bench"],
+    ["pipelines.bench", "pipelines.view", "pipelines.dashboard"],
     ["pipelines.cli"],
 ]
 PARAMS = {

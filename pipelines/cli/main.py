@@ -17,6 +17,8 @@ COMMANDS = {
     "stage": ("pipelines.cli.run:stage", "Run one stage, with what it needs."),
     "status": ("pipelines.cli.status:status", "What is fresh, stale, missing or failed."),
     "report": ("pipelines.cli.report:report", "Write the pages of finished results anew, and the index of a data set."),
+    "view": ("pipelines.cli.view:view", "Look at one object: in a window, in the browser, as a picture."),
+    "dashboard": ("pipelines.cli.dashboard:dashboard", "A data set as a whole in the browser."),
     "export": ("pipelines.cli.export:export", "Write results for other tools."),
     "data": ("pipelines.cli.data:data", "Make or download data sets."),
     "bench": ("pipelines.cli.bench:bench", "Score runs against ground truth."),

@@ -3,42 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from registration.errors import UserError
+if TYPE_CHECKING:
+    from registration.viz.pictures import Picture
 
 
 def picture_of(run: Any, stage: str, out: Path) -> Path:
-    """Write a picture of a stage's artifact; works without a display."""
-    from registration.geometry.mesh import TriMesh
-    from registration.viz import pictures as p
+    """Write a picture of a stage's artifact (of the report, the page) and say where; works without a display."""
+    file = out / "pictures" / f"{stage}.{'html' if stage == 'report' else 'png'}"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if stage == "report":
+        file.write_text(run.record(stage).html)
+        return file
+    from registration.viz.pictures import png
+
+    file.write_bytes(png(drawn(run, stage)))
+    return file
+
+
+def drawn(run: Any, stage: str) -> Picture:
+    """The picture of a stage, of its record and of those it was made of."""
+    from registration.viz import stages as draw
 
     record = run.record(stage)
-    if stage.startswith("capture"):
-        image = p.sheet([record.rgb[i] for i in range(0, len(record), max(1, len(record) // 12))][:12], 4)
-    elif stage.startswith("nerf") or stage == "fuse":
-        record = record.fused if stage == "nerf-full" else record
-        image = p.sheet(
-            [
-                p.shaded(TriMesh(record.vertices, record.faces), None, a, e, 360)
-                for a, e in ((30, 25), (150, 25), (30, -35))
-            ],
-            3,
-        )
-    elif stage == "clouds":
-        halves = ((record.up, p.UP), (record.down, p.DOWN))
-        image = p.sheet([p.scattered([(c.points, c.normals, tint)], 35, 20, 480) for c, tint in halves], 2)
-    elif stage == "icp":
-        clouds, T = run.record("clouds"), record.T_up_from_down
-        down = (T.apply(clouds.down.points), T.turn(clouds.down.normals), p.DOWN)
-        image = p.scattered([(clouds.up.points, clouds.up.normals, p.UP), down], 35, 20, 640)
-    else:
-        raise UserError(
-            f"stage {stage} has no picture of its own",
-            "--viz",
-            "look at the report, or at capture, nerf, clouds, icp, fuse",
-        )
-    file = out / "pictures" / f"{stage}.png"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(p.png(image))
-    return file
+    kind, _, rest = stage.partition("-")
+    if kind == "capture":
+        return draw.of_capture(record)
+    if stage in ("nerf-up", "nerf-down"):
+        return draw.of_half(record, rest)
+    if stage == "clouds":
+        return draw.of_clouds(record)
+    if kind == "poses":
+        return draw.of_guesses(record, run.record("clouds"), rest)
+    if stage == "verify":
+        return draw.of_verdict(record, run.record("clouds"))
+    if stage == "icp":
+        return of_icp(run, record)
+    if stage == "labels":
+        return draw.of_labels(run.record("capture-up"), run.record("capture-down"), run.record("nerf-full"))
+    return draw.of_model(record.fused, record) if stage == "nerf-full" else draw.of_model(record)
+
+
+def of_icp(run: Any, icp: Any) -> Picture:
+    """Before, after, and every step between, run again."""
+    from pipelines.view.gather import places_of, retraced
+    from registration.viz.stages import of_steps
+
+    clouds = run.record("clouds")
+    nerfs, captures = ({h: run.record(f"{kind}-{h}") for h in ("up", "down")} for kind in ("nerf", "capture"))
+    path = retraced(icp, clouds, nerfs, captures, run.config.icp, run.config.seed)
+    return of_steps(places_of(clouds, icp, path, None), path, clouds)

@@ -17,7 +17,6 @@ from registration.embedding.network import STRIDE, KeyNet, QueryNet
 from registration.embedding.record import Embedding, Features
 from registration.progress import Tick, silent
 
-
 QUARTERS = 4
 MASK_AT, DEPTH_AT = 3, sum(LAYOUT.values()) - LAYOUT["depth"]
 """Where these channels begin; the normals come first."""

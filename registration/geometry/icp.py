@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,8 +71,15 @@ def residuals(points: Array, normals: Array, solid: Solid, reach: float) -> tupl
     return distance, slope, weight
 
 
-def align(up: Side, down: Side, start: Rigid, reaches: tuple[float, ...], iterations: int = 15) -> IcpResult:
-    """Gauss-Newton with damping on both halves' distances at once, coarse to fine reaches (mm)."""
+def unseen(T_up_from_down: Rigid) -> None:
+    """Nobody watches the alignment."""
+
+
+def align(
+    up: Side, down: Side, start: Rigid, reaches: tuple[float, ...], iterations: int = 15,
+    seen: Callable[[Rigid], None] = unseen,
+) -> IcpResult:  # fmt: skip
+    """Gauss-Newton with damping on both halves' distances at once, coarse to fine reaches (mm); ``seen`` is told every step."""
     T, total, converged = start, 0, False
     for reach in reaches:
         damping, last = 1e-3, np.inf
@@ -85,6 +93,7 @@ def align(up: Side, down: Side, start: Rigid, reaches: tuple[float, ...], iterat
             last = cost
             step: Array = np.asarray(np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(6), -b), float)
             T = about(up, step) @ T
+            seen(T)
             total += 1
             if np.linalg.norm(step[:3]) < 1e-5 and np.linalg.norm(step[3:]) < 1e-4 * reach:
                 converged = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from registration.geometry.icp import align
+from registration.geometry.icp import IcpResult, Side, align, unseen
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
@@ -184,17 +184,31 @@ SAID = {
 }  # fmt: skip
 
 
+def polished(
+    up: HalfModel, down: HalfModel, start: Rigid, diameter: float, params: IcpParams, rng: np.random.Generator,
+    seen: Callable[[Rigid], None] = unseen,
+) -> tuple[Side, Side, IcpResult]:  # fmt: skip
+    """Both halves as the ICP sees them, and where it ends; ``seen`` is told every step."""
+    a, b = (h.side(h.has_print()).thinned(params.points, rng) for h in (up, down))
+    reaches = (params.reach_coarse * diameter, params.reach_fine * diameter)
+    return a, b, align(a, b, start, reaches, params.max_iterations, seen)
+
+
+def gaps_between(up: Side, down: Side, T_up_from_down: Rigid) -> Array:  # (n + m,)
+    """How far each half's points lie from the other half's surface, mm."""
+    T, back = T_up_from_down, T_up_from_down.inverse()
+    return np.abs(np.concatenate([up.solid.at(T.apply(down.points)), down.solid.at(back.apply(up.points))]))
+
+
 def refine(
     up: HalfModel, down: HalfModel, verdict: Verdict, diameter: float, params: IcpParams, rng: np.random.Generator
 ) -> Registration:
     """Polish the best hypothesis; leave it as it was if the ICP does not settle."""
     start = Rigid.from_matrix(verdict.T_up_from_down[0])
-    a, b = (h.side(h.has_print()).thinned(params.points, rng) for h in (up, down))
-    reaches = (params.reach_coarse * diameter, params.reach_fine * diameter)
-    result = align(a, b, start, reaches, params.max_iterations)
+    a, b, result = polished(up, down, start, diameter, params, rng)
     wandered = result.T_up_from_down.angle_deg(start) > 5
     T = start if wandered or not np.isfinite(result.rms_mm) else result.T_up_from_down
-    gaps = np.abs(np.concatenate([a.solid.at(T.apply(b.points)), b.solid.at(T.inverse().apply(a.points))]))
+    gaps = gaps_between(a, b, T)
     near = gaps < 2 * params.reach_coarse * diameter
     return Registration(
         T_up_from_down=T, confidence=float(verdict.probability[0]), accepted=verdict.accepted, alternatives=alternatives_of(verdict),
