@@ -60,7 +60,7 @@ DEFAULT = Graph(
         ),
         stage(
             "icp", "icp", "registration.verify.record:Registration",
-            {"verify": "verify", "clouds": "clouds", **HALVES}, version=2,
+            {"verify": "verify", "clouds": "clouds", **HALVES}, version=3, asks={"surfemb": BRANCHES["surfemb"]},
         ),
         stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
         stage(

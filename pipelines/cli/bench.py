@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,6 +119,32 @@ def halves(runs: Path, truth: Path, store: Path | None, against: str | None, ful
         return Exit.ACCEPTED
     middle = medians(rows)
     show([*rows, {"object": "median", "half": "", **middle}], ["object", "half", *middle])
+    return Exit.ACCEPTED
+
+
+@bench.command("images")
+@click.argument("runs", type=click.Path(path_type=Path))
+@click.argument("truth", type=click.Path(path_type=Path))
+@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def images_command(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
+    """How many images of each half the source surfemb places on the other half, after `regpipe stage poses-surfemb`.
+
+    in_band: images of whose seen surface the other half knows half or more; placed: the share of these whose best pose has an ADD
+    below 0.1 diameters; among_kept: the share of these with such a pose among all that were kept; placed_of_all: the best poses of
+    all images. ADD knows no symmetry: an image that cannot tell a part from its turned self counts as not placed.
+    """
+    from pipelines.bench.images import judge_images
+
+    rows = judge_images(runs, truth, store)
+    if not any("placed" in row for row in rows):
+        raise UserError("no placed images", runs, "regpipe stage poses-surfemb --dataset D --all makes them")
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return Exit.ACCEPTED
+    heads = ["images", "in_band", "placed", "among_kept", "placed_of_all", "seconds"]
+    middle = {h: median(row[h] for row in rows if h in row and row[h] == row[h]) for h in heads}
+    show([*rows, {"object": "median", **middle}], ["object", *heads])
     return Exit.ACCEPTED
 
 

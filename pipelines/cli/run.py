@@ -158,23 +158,46 @@ def stage(
     """Run one stage NAME; its inputs come from the cache, or are made if they are missing.
 
     \b
-    Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse nerf-full labels report
+    Stages: capture-up capture-down nerf-up nerf-down clouds poses verify icp fuse nerf-full labels report,
+    and for learned correspondences: correspondences-up embedding-up features-up, the same for down.
 
-    poses means every source that verify would ask; poses-shape and poses-print are single ones.
+    poses means every source that verify would ask; poses-shape, poses-print and poses-surfemb are single ones.
     """
     from pipelines.chain import DEFAULT
 
     name = modern(name, half)
+    if image is not None and name not in ("poses", "poses-surfemb"):
+        raise UserError("--id names one image of stage poses", f"stage {name}", "regpipe stage poses --id N")
+    if bestimage is not None:
+        if name != "icp":
+            raise UserError("--bestimage is where stage icp starts", f"stage {name}", "regpipe stage icp --bestimage N")
+        options["sets"] = (*options["sets"], f"icp.image={half or 'down'}:{bestimage}")
     names = branches(options) if name == "poses" else [DEFAULT.named(name).name]
-    if image is not None or bestimage is not None:
-        flag = "--id" if image is not None else "--bestimage"
-        raise UserError(
-            f"{flag} needs a source that guesses from single images",
-            f"stage {name}",
-            "the source shape looks at all images at once; leave the option out",
-        )
     request = Request(**options)
+    if image is not None:
+        return worst([one_image(request, objid, image, half, viz) for objid in objects_of(request)])
     return worst([one_stage(request, objid, n, force, viz, cont) for objid in objects_of(request) for n in names])
+
+
+def one_image(request: Request, objid: int | None, image: int, half: str | None, viz: bool) -> int:
+    """What the learned source says of one image: its poses, and a picture if it is wanted."""
+    from pipelines.cli.console import Screen, open_log
+    from pipelines.cli.images import guesses, pictured, told
+
+    open_log(request.out / "logs", request.name(objid), request.verbose, request.quiet)
+    with Screen(request.name(objid), request.quiet, request.verbose) as screen:
+        run = open_run(request, objid, screen)
+        run.go("poses-surfemb")
+        found = guesses(run.record("poses-surfemb").images, image, half)
+        if not found:
+            have = ", ".join(f"{h} {run.record(f'capture-{h}').ids.tolist()}" for h in ("up", "down"))
+            raise UserError("no image of this id is placed", f"--id {image}", f"there are {have}"[:300])
+        for line in told(found):
+            screen.say(line)
+        if viz:
+            for file in pictured(run, found, request.folder(objid)):
+                screen.say(f"  picture: {file}")
+    return Exit.ACCEPTED
 
 
 def branches(options: dict[str, Any]) -> list[str]:

@@ -12,15 +12,15 @@ from registration.errors import UserError
 SCRIPTS = {
     "trainnerf": "nerf-up or nerf-down",
     "trainnerffine": "nerf-up or nerf-down (coarse and fine are one training)",
-    "generatecors": "correspondences",
-    "trainpose": "embedding",
-    "genfeat": "features",
+    "generatecors": "correspondences-up or correspondences-down",
+    "trainpose": "embedding-up or embedding-down",
+    "genfeat": "features-up or features-down",
     "inference": "poses",
     "verification": "verify",
     "icp": "icp",
 }
-LATER = {"correspondences", "embedding", "features"}
-"""Stages of the contract whose source is not part of this version."""
+HALVED = ("nerf", "capture", "correspondences", "embedding", "features")
+"""Stages that are done for each half."""
 
 
 def modern(name: str, half: str | None) -> str:
@@ -34,18 +34,12 @@ def modern(name: str, half: str | None) -> str:
                 f"regpipe stage {SCRIPTS[plain].split()[0]} --dataset D --objid N",
             )
         raise UserError("no stage of this name", name, "regpipe stage --help lists them")
-    if name in ("nerf", "capture"):
+    if name in HALVED:
         if half is None:
             raise UserError(
                 f"{name} is done for each half", name, f"write {name}-up or {name}-down, or add --half up|down"
             )
         return f"{name}-{half}"
-    if name in LATER:
-        raise UserError(
-            f"stage {name!r} belongs to the learned source, which this version does not have",
-            name,
-            "the source in use is shape: regpipe stage poses",
-        )
     return name
 
 
@@ -85,13 +79,13 @@ def seed_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             "image",
             type=int,
             default=None,
-            help="On stage poses: one image only (needs a source that works by images).",
+            help="On stage poses: what the source surfemb says of one image.",
         ),
         click.option(
             "--bestimage",
             type=int,
             default=None,
-            help="On stage icp: start from the hypothesis of one image (needs a source that works by images).",
+            help="On stage icp: start from where the source surfemb places one image, whatever the verdict.",
         ),
     ]
     for option in reversed(options):

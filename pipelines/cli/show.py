@@ -34,6 +34,8 @@ def drawn(run: Any, stage: str) -> Picture:
         return draw.of_half(record, rest)
     if stage == "clouds":
         return draw.of_clouds(record)
+    if kind in ("correspondences", "embedding", "features"):
+        return of_learned(record, kind, rest)
     if kind == "poses":
         return draw.of_guesses(record, run.record("clouds"), rest)
     if stage == "verify":
@@ -54,3 +56,32 @@ def of_icp(run: Any, icp: Any) -> Picture:
     nerfs, captures = ({h: run.record(f"{kind}-{h}") for h in ("up", "down")} for kind in ("nerf", "capture"))
     path = retraced(icp, clouds, nerfs, captures, run.config.icp, run.config.seed)
     return of_steps(places_of(clouds, icp, path, None), path, clouds)
+
+
+def of_learned(record: Any, kind: str, half: str) -> Picture:
+    """What the correspondences of one half are learned from, and what they became."""
+    from registration.viz import matches
+    from registration.viz.software import Canvas
+    from registration.viz.still import AZIMUTH, ELEVATION
+
+    if kind == "embedding":
+        return matches.of_training(record, half)
+    canvas = Canvas.around(record.points, AZIMUTH, ELEVATION, 480, 360)
+    return matches.of_looks(record, canvas) if kind == "correspondences" else matches.of_features(record, canvas)
+
+
+def of_one_image(run: Any, half: str, image: int, pose: Any, score: float) -> Picture:
+    """What the learned correspondences say of one image of a half, and the best pose they lead to."""
+    from registration.nerf.device import device_of
+    from registration.sources.base import HalfModel
+    from registration.sources.surfemb import seen_and_said
+    from registration.viz.matches import of_image
+
+    reference = "up" if half == "down" else "down"
+    capture, features = run.record(f"capture-{half}"), run.record(f"features-{reference}")
+    view = int((capture.ids == image).nonzero()[0][0])
+    model = HalfModel(capture, run.record(f"nerf-{half}"), getattr(run.record("clouds"), half))
+    pictures, said = seen_and_said(features, model, device_of(run.device), [view])
+    if pose is not None:
+        pose = pictures.looks.cameras.pose(0) @ capture.cameras.pose(view).inverse() @ pose
+    return of_image(pictures, said, features, run.record(f"nerf-{reference}"), pose, score, f"{half} {image}")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-import streamlit as st
+import streamlit as st  # pyright: ignore[reportMissingImports]
 
 from pipelines.chain import DEFAULT
 from pipelines.dashboard import compare, curves

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
+from registration.errors import UserError
+from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import HalfModel
-from registration.verify.decide import refine
+from registration.sources.base import ByImage, HalfModel
+from registration.verify.decide import polished, refine, started_at
 from registration.verify.params import IcpParams
 from registration.verify.record import Registration, Verdict
+
+ROUGH = 0.05
+"""Reach of the first alignment of a single image's guess, share of the diameter."""
 
 
 def run(
     ctx: Context, params: IcpParams, verify: Verdict, clouds: Clouds, nerf_up: NerfHalf, nerf_down: NerfHalf,
-    capture_up: Capture, capture_down: Capture,
+    capture_up: Capture, capture_down: Capture, ask: dict[str, Callable[[], ByImage]],
 ) -> Registration:  # fmt: skip
     """The transform between the captures."""
     up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    if params.image:
+        rough = of_image(ask["surfemb"](), params.image)
+        dice = np.random.default_rng(0)
+        T = polished(up, down, rough, clouds.diameter_mm, replace(params, reach_coarse=ROUGH), dice)[2].T_up_from_down
+        verify = started_at(verify, T, clouds.diameter_mm, f"image {params.image}")
     return refine(up, down, verify, clouds.diameter_mm, params, ctx.rng)
+
+
+def of_image(found: ByImage, name: str) -> Rigid:
+    """Where the learned source puts an image, as T_up_from_down."""
+    half, _, number = name.rpartition(":")
+    images = found.images
+    at = [k for k, i in enumerate(images.image) if str(i) == number and images.half[k] == (half or "down")]
+    if not at:
+        raise UserError("no image of this id is placed", f"icp.image={name}", "write half:id, such as down:17")
+    best = max(at, key=lambda k: images.score[k])
+    return Rigid.from_matrix(images.T_up_from_down[best])

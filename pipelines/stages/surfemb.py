@@ -16,14 +16,11 @@ def run(
 ) -> ByImage:  # fmt: skip
     """Place, and pool."""
     from registration.nerf.device import device_of
-    from registration.sources.surfemb import asked, voted
+    from registration.sources.surfemb import guess
 
-    device, total = device_of(ctx.device), len(capture_up) + len(capture_down)
     up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
-    before = len(capture_down)
-    one = asked(features_up, down, "down", params, ctx.rng, device, lambda n, _: ctx.tick(n, total))
-    two = asked(features_down, up, "up", params, ctx.rng, device, lambda n, _: ctx.tick(before + n, total))
-    found = voted(up, down, [one, two], clouds.diameter_mm, params.keep)
-    share = 100 * found.score[0] if len(found) else 0
-    ctx.log.info("%s: %d guesses of %d images, the strongest pool has %.0f %%", ctx.stage, len(found.images), total, share)
+    found = guess(up, down, (features_up, features_down), params, ctx.rng, device_of(ctx.device), ctx.tick)
+    placed = len(set(zip(found.images.half, found.images.image.tolist(), strict=True)))
+    total = len(capture_up) + len(capture_down)
+    ctx.log.info("%s: %d of %d images placed, %d hypotheses", ctx.stage, placed, total, len(found))
     return found

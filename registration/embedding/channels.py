@@ -18,6 +18,8 @@ LAYOUT = {"normals": 3, "mask": 1, "edges": 1, "rgb": 3, "albedo": 3, "depth": 4
 ``depth``: where the surface lies about the body's middle, in the camera's axes and radii, and how far from the middle.
 """
 CHANNELS = sum(LAYOUT.values())
+MASK_AT, DEPTH_AT, SEEN = 3, CHANNELS - LAYOUT["depth"], slice(4, 8)
+"""Where these channels begin (the normals come first), and those that a camera itself sees."""
 
 
 @dataclass
@@ -67,10 +69,17 @@ def as_input(
     normal: torch.Tensor, place: torch.Tensor, mask: torch.Tensor, rgb: torch.Tensor, albedo: torch.Tensor,
     chosen: torch.Tensor,
 ) -> torch.Tensor:  # (b, CHANNELS, s, s)
-    """All channels of a picture, about zero, those not chosen switched off; outside the mask all is zero."""
+    """All channels of a picture, about zero, those not chosen switched off.
+
+    Outside the mask all is zero; but without the mask among the chosen, the picture's own rgb and edges stay whole.
+    """
+    chosen = chosen.reshape(-1, CHANNELS, 1, 1)
     depth = torch.cat([place, place.norm(dim=1, keepdim=True)], 1)
-    body = torch.cat([normal, mask, edges_of(rgb), rgb - 0.5, albedo - 0.5, 1.5 * depth], 1) * mask
-    return body * chosen.reshape(-1, CHANNELS, 1, 1)
+    body = torch.cat([normal, mask, edges_of(rgb), rgb - 0.5, albedo - 0.5, 1.5 * depth], 1)
+    whole = torch.zeros(CHANNELS, device=mask.device)
+    whole[SEEN] = 1
+    outside = (1 - chosen[:, MASK_AT : MASK_AT + 1]) * whole.reshape(1, CHANNELS, 1, 1)
+    return body * chosen * torch.maximum(mask, outside)
 
 
 def edges_of(rgb: torch.Tensor) -> torch.Tensor:  # (b, 3, s, s) -> (b, 1, s, s)

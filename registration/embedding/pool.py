@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from registration.embedding.looks import Looks
-from registration.embedding.match import drawn_from
+from registration.embedding.match import KNOWN, drawn_from
 from registration.embedding.network import STRIDE
 from registration.embedding.query import Said, likeness
 from registration.embedding.record import Features
@@ -20,6 +21,7 @@ MET = 0.12
 SHORT = 0.4
 """Corners of a triangle lie at least so far apart, radii."""
 TRIALS, DRAWN = 60_000, 1_500
+NEAR_DEG = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,7 @@ def spots_of(
     at = slice(STRIDE // 2, None, STRIDE)
     place = looks.point[:, at, at].astype(float) * looks.radius + looks.middle
     seen = looks.hit[:, at, at] & (said.trust > 0)
-    _, owner = KDTree(points).query(place[seen], distance_upper_bound=0.1 * looks.radius)
+    owner = np.asarray(KDTree(points).query(place[seen], distance_upper_bound=0.1 * looks.radius)[1])
     near = owner < len(points)
     owner, weight, words = owner[near], said.trust[seen][near].astype(float), said.words[seen][near]
     total, count, trust = np.zeros((len(points), words.shape[1])), np.zeros(len(points)), np.zeros(len(points))
@@ -61,7 +63,44 @@ def rigid_of(p: Array, q: Array) -> tuple[Array, Array]:  # (m, 3, 3) each -> (m
     return R, p.mean(1) - np.einsum("mij,mj->mi", R, q.mean(1))
 
 
-def transforms(spots: Spots, features: Features, rng: np.random.Generator, most: int = 200) -> list[tuple[Rigid, float]]:
+def spots_in(looks: Looks, said: Said, features: Features, view: int) -> Spots:
+    """What one picture alone says of the places it sees."""
+    at = slice(STRIDE // 2, None, STRIDE)
+    seen = looks.hit[view, at, at] & (said.trust[view] > KNOWN)
+    place = looks.point[view, at, at][seen].astype(float) * looks.radius + looks.middle
+    normals = looks.normal[view, at, at][seen].astype(float) / 127 @ looks.R[view]
+    return Spots(place, normals, likeness(said.words[view][seen], features), said.trust[view][seen].astype(float))
+
+
+def fit(spots: Spots, features: Features, surface: KDTree, T: Rigid) -> float:
+    """How much likelier than chance the places are that a transform gives the spots, per trusted spot."""
+    found = surface.query(T.apply(spots.points))
+    gap, index = np.asarray(found[0]), np.asarray(found[1])
+    gain = np.clip(spots.likeness[np.arange(len(index)), index] + np.log(spots.likeness.shape[1]), -2, 6)
+    agree = (features.normals[index] * T.turn(spots.normals)).sum(1) > 0.2
+    met = np.exp(-0.5 * (gap / (MET * features.embedding.radius)) ** 2) * agree
+    return float((spots.trust * (met * (gain + 1) - 1)).sum() / spots.trust.sum())
+
+
+def best_of(
+    spots: Spots, features: Features, surface: KDTree, found: list[tuple[Rigid, float]], most: int,
+    prior: Callable[[Rigid], float] = lambda T: 0.0,
+) -> list[tuple[Rigid, float]]:
+    """The transforms that fit best, with how well, beside a prior; those near a better one left out."""
+    scored = sorted(((fit(spots, features, surface, T) + prior(T), -k) for k, (T, _) in enumerate(found)), reverse=True)
+    kept: list[tuple[Rigid, float]] = []
+    for score, k in scored:
+        T = found[-k][0]
+        if all(T.angle_deg(other) > NEAR_DEG for other, _ in kept):
+            kept.append((T, score))
+            if len(kept) == most:
+                break
+    return kept
+
+
+def transforms(
+    spots: Spots, features: Features, rng: np.random.Generator, most: int = 200, trials: int = TRIALS
+) -> list[tuple[Rigid, float]]:
     """Transforms from the spots' frame to the reference's that drawn correspondences agree on, the best first.
 
     The score is the share of the draws that a transform explains.
@@ -74,7 +113,7 @@ def transforms(spots: Spots, features: Features, rng: np.random.Generator, most:
     j = drawn_from(spots.likeness, i, rng)
     p, q = features.points[j] / radius, spots.points[i] / radius
     n, m = features.normals[j], spots.normals[i]
-    triple = rng.integers(DRAWN, size=(TRIALS, 3))
+    triple = rng.integers(DRAWN, size=(trials, 3))
     sides = lambda x: np.linalg.norm(x[triple] - x[np.roll(triple, 1, 1)], axis=2)  # noqa: E731
     a, b = sides(p), sides(q)
     fits = (np.minimum(a, b) > SHORT).all(1) & (np.abs(a - b) < MET).all(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from registration.data.capture import Capture
-from registration.embedding.channels import LAYOUT, as_input, switches
+from registration.embedding.channels import DEPTH_AT, MASK_AT, as_input, switches
 from registration.embedding.looks import Body, Looks, facing, look_at, turned_to
 from registration.embedding.match import KNOWN, Answers
 from registration.embedding.network import STRIDE, KeyNet, QueryNet
@@ -18,8 +17,6 @@ from registration.embedding.record import Embedding, Features
 from registration.progress import Tick, silent
 
 QUARTERS = 4
-MASK_AT, DEPTH_AT = 3, sum(LAYOUT.values()) - LAYOUT["depth"]
-"""Where these channels begin; the normals come first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +80,9 @@ def said_of(embedding: Embedding, pictures: Pictures, device: str) -> Said:
     words, trust = [], []
     for start in range(0, len(pictures.looks), 16):
         shown = inputs(pictures, np.arange(start, min(start + 16, len(pictures.looks))), chosen)
-        total, logits = 0, 0
-        for quarter in range(QUARTERS):
-            z, logit = query(quarter_turned(shown, quarter))
-            total = total + torch.rot90(z, -quarter, (2, 3))
-            logits = logits + torch.rot90(logit, -quarter, (1, 2)) / QUARTERS
+        turns = [query(quarter_turned(shown, quarter)) for quarter in range(QUARTERS)]
+        total = torch.stack([torch.rot90(z, -quarter, (2, 3)) for quarter, (z, _) in enumerate(turns)]).sum(0)
+        logits = torch.stack([torch.rot90(m, -quarter, (1, 2)) for quarter, (_, m) in enumerate(turns)]).mean(0)
         at = slice(STRIDE // 2, None, STRIDE)
         inside = shown[:, MASK_AT, at, at] > 0 if "mask" in embedding.channels else torch.ones_like(logits) > 0
         words.append(torch.nn.functional.normalize(total, dim=1).permute(0, 2, 3, 1).cpu().numpy())
@@ -103,12 +98,11 @@ def likeness(words: NDArray[np.float32], features: Features) -> NDArray[np.float
     return (logits - top - np.log(np.exp(logits - top).sum(1, keepdims=True))).astype(np.float32)
 
 
-def answers_of(features: Features, said: Said) -> Iterator[Answers]:
-    """Correspondences of one picture after the other."""
-    for words, trust in zip(said.words, said.trust, strict=True):
-        y, x = np.nonzero(trust > KNOWN)
-        pixels = np.stack([x, y], 1).astype(float) * STRIDE + STRIDE // 2
-        yield Answers(pixels, trust[y, x], likeness(words[y, x], features))
+def answers_of(features: Features, said: Said, view: int) -> Answers:
+    """Correspondences of one picture."""
+    y, x = np.nonzero(said.trust[view] > KNOWN)
+    pixels = np.stack([x, y], 1).astype(float) * STRIDE + STRIDE // 2
+    return Answers(pixels, said.trust[view, y, x], likeness(said.words[view, y, x], features))
 
 
 def quarter_turned(shown: torch.Tensor, quarters: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from registration.embedding.backgrounds import grounds_of
 from registration.embedding.channels import (
     Batch,
     as_input,
@@ -55,7 +57,9 @@ class Trainee:
     best: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
 
 
-def spoilt(batch: Batch, chosen: torch.Tensor, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def spoilt(
+    batch: Batch, chosen: torch.Tensor, dice: torch.Generator, grounds: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The network's input, spoilt as another capture's would be, and the known pixels that are left."""
     n, s = len(batch.normal), batch.normal.shape[-1]
     device = batch.normal.device
@@ -76,16 +80,21 @@ def spoilt(batch: Batch, chosen: torch.Tensor, dice: torch.Generator) -> tuple[t
     shift = uniform(3 * n, -0.06, 0.06, dice).reshape(n, 3, 1, 1).to(device)
     gain = uniform(n, 0.85, 1.15, dice).reshape(n, 1, 1, 1).to(device)
     albedo = gain * tint + shift + 0.04 * torch.randn(tint.shape, generator=dice).to(device)
-    return as_input(normal, place, mask, lit(normal, tint, dice), albedo, chosen), batch.known * mask
+    rgb = lit(normal, tint, dice)
+    if grounds is not None:
+        behind = grounds[torch.randint(len(grounds), (n,), generator=dice)].to(device)
+        rgb = rgb * mask + behind * (1 - mask)
+    return as_input(normal, place, mask, rgb, albedo, chosen), batch.known * mask
 
 
 def loss_of(
-    trainee: Trainee, bank: Correspondences, index: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams
+    trainee: Trainee, bank: Correspondences, index: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams,
+    grounds: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Contrast of pixels against keys, and the mask of known surface."""
     device, dice = chosen.device, trainee.dice
     batch = turned(batch_of(bank.looks, index.numpy(), str(device)), dice, zoom=0.12, shift=0.12)
-    shown, known = spoilt(batch, chosen, dice)
+    shown, known = spoilt(batch, chosen, dice, grounds)
     embedding, logit = trainee.query(shown)
     known = known[:, 0, OWN_AT::STRIDE, OWN_AT::STRIDE]
     at, some = pixels_of(known > 0, params.pixels, dice)
@@ -179,9 +188,11 @@ def train(
     if not restored(trainee, file, device):
         teach_keys(trainee, bank, own, chosen, params)
         judge(trainee, bank, held, chosen, float("nan"))
+    size, behind = bank.looks.hit.shape[1], torch.Generator().manual_seed(seed)
+    grounds = None if "mask" in params.channels else grounds_of(params.backgrounds, size, behind)
     lost: list[float] = []
     while trainee.step < params.steps and trainee.idle < params.patience:
-        one_step(trainee, bank, own, chosen, params, lost)
+        one_step(trainee, bank, own, chosen, params, lost, grounds)
         if trainee.step % params.judge_every == 0 or trainee.step == params.steps:
             judge(trainee, bank, held, chosen, float(np.mean(lost)))
             told(trainee.curve[-1])
@@ -196,16 +207,16 @@ def train(
 
 def one_step(
     trainee: Trainee, bank: Correspondences, own: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams,
-    lost: list[float],
+    lost: list[float], grounds: torch.Tensor | None,
 ) -> None:  # fmt: skip
     """Draw looks, step; in half precision where the device is made for it."""
     share = trainee.step / params.steps
-    slow = min(1.0, (trainee.step + 1) / WARM) * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * share)))
+    slow = min(1.0, (trainee.step + 1) / WARM) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
     for group in trainee.optimiser.param_groups:
         group["lr"] = group["first"] * slow
     index = own[torch.randint(len(own), (params.crops,), generator=trainee.dice)]
     with torch.autocast("cuda", torch.bfloat16, enabled=chosen.is_cuda):
-        loss = loss_of(trainee, bank, index, chosen, params)
+        loss = loss_of(trainee, bank, index, chosen, params, grounds)
     trainee.optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(trainee.query.parameters(), 1.0)

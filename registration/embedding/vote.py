@@ -13,8 +13,8 @@ from registration.geometry.rotation import angles_between_deg
 
 AGREE_DEG, AGREE_SHARE = 15.0, 0.15
 """Guesses that differ by less than this (of a turn, and of the diameter) are one."""
-SAME_SIDE = (30.0, 90.0, 0.05)
-"""Degrees between the sides that were looked at: below the first a guess counts the third, above the second in full."""
+SAME_SIDE = (30.0, 90.0, -1.0)
+"""Degrees between the sides that were looked at: below the first a guess loses this much, above the second nothing."""
 CLOSE = 0.5
 """A pool's middle is taken over those within this share of the above."""
 
@@ -29,17 +29,17 @@ class Votes:
 
 
 def weights(scores: Array) -> Array:  # (n,)
-    """What a guess of such a score counts: nothing at chance and below, twice as much for every half a unit."""
-    return np.where(np.isfinite(scores) & (scores > -0.5), np.exp2(2 * np.clip(scores, -0.5, 4)), 0.0)
+    """What a guess of such a score counts: twice as much for every half a unit."""
+    return np.exp2(2 * np.clip(scores, -3, 5))
 
 
-def turned_over(R: Array, up: Array, down: Array) -> Array:  # (n, 3, 3), (3,), (3,) -> (n,)
-    """How well turns of the down half agree with its having been turned over: less if both captures looked at one side.
+def turned_over(T: Rigid, up: Array, down: Array) -> float:  # (3,), (3,)
+    """Log-prior of a T_up_from_down: less if both captures would have looked at the same side.
 
     ``up`` and ``down`` point from each half to where its cameras stood, in its own frame.
     """
-    angle = np.degrees(np.arccos(np.clip((R @ down) @ up, -1, 1)))
-    return np.clip((angle - SAME_SIDE[0]) / (SAME_SIDE[1] - SAME_SIDE[0]), SAME_SIDE[2], 1)
+    angle = np.degrees(np.arccos(np.clip(T.turn(down) @ up, -1, 1)))
+    return SAME_SIDE[2] * float(np.clip((SAME_SIDE[1] - angle) / (SAME_SIDE[1] - SAME_SIDE[0]), 0, 1))
 
 
 def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:

@@ -106,9 +106,7 @@ class ImagePoses:
     image: NDArray[np.int64]  # (n,) id
     T_cam_from_reference: Array  # (n, 4, 4)
     T_up_from_down: Array  # (n, 4, 4)
-    score: Array  # (n,) log-likelihood over chance per point shown; 0 is chance
-    inliers: NDArray[np.int64]  # (n,) correspondences that the pose agrees with
-    drawn: NDArray[np.int64]  # (n,) of so many
+    score: Array  # (n,) log-likelihood over chance per place seen, all guesses of an image the best first
 
     def __len__(self) -> int:
         return len(self.image)

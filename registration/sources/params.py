@@ -23,8 +23,14 @@ class PosesParams:
     """print: rotations pulled into contact."""
     print_refined: int = 16
     """print: best ones of these on which the colours are laid over each other."""
-    image_tries: int = 3
+    image_pnp: int = 1
     """surfemb: draws of correspondences from each image, each with a PnP-RANSAC of its own."""
+    image_trials: int = 20_000
+    """surfemb: triangles of correspondences tried for each image, with the depth of its own field."""
+    image_guesses: int = 120
+    """surfemb: poses of an image that are held against all it shows."""
+    image_keep: int = 5
+    """surfemb: poses of an image that are kept."""
     spots: int = 1_500
     """surfemb: points of a half at which all its images are heard together."""
     keep: int = 24

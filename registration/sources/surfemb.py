@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from scipy.spatial import KDTree
 
-from registration.data.capture import Capture, Half
+from registration.data.capture import Half
 from registration.embedding.bank import known_vertices, make_bank
 from registration.embedding.features import embedding_of, features_of, first_query
 from registration.embedding.looks import Body
-from registration.embedding.match import Found, poses_of
+from registration.embedding.match import correspondences, pnp
 from registration.embedding.params import CorrespondenceParams, EmbeddingParams, FeatureParams
-from registration.embedding.pool import spots_of, transforms
+from registration.embedding.pool import Spots, best_of, fit, spots_in, spots_of, transforms
 from registration.embedding.query import Pictures, Said, answers_of, pictures_of, said_of
 from registration.embedding.record import Correspondences, Features
 from registration.embedding.vote import Votes, pooled, turned_over, weights
@@ -25,8 +27,15 @@ from registration.progress import Tick, silent
 from registration.sources.base import ByImage, HalfModel, Hypothesis, ImagePoses
 from registration.sources.params import PosesParams
 
-STEEP = 4
-"""A transform counts as the share of correspondences that it explains, to this power."""
+TOGETHER = 30
+"""Transforms of all images together that are looked at closely."""
+NEAR_DEG = 6.0
+"""Guesses that differ by less are one."""
+LEAST = 20
+"""Fewer places seen tell nothing."""
+DRAWN = 800
+"""Correspondences drawn for each PnP."""
+Prior = Callable[[Rigid], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +44,10 @@ class Placed:
 
     half: Half
     """Whose image it is; it is placed on the other half."""
-    view: int
     image: int
-    found: Found
+    score: float
     T_up_from_down: Rigid
     T_cam_from_reference: Rigid
-    """In the image's own camera, not the one that was turned to the object."""
 
 
 def as_body(half: HalfModel, size: float) -> Body:
@@ -62,44 +69,74 @@ def bank_of(
 
 
 @dataclass(frozen=True, eq=False)
-class Direction:
-    """What the networks of one half say of the other half."""
+class Hearing:
+    """What the networks of one half, the reference, say of the other half's images."""
 
-    placed: list[Placed]
-    joint: list[tuple[Rigid, float]]
-    """T_up_from_down that all images together lead to, and what each counts."""
+    features: Features
+    surface: KDTree
+    half: Half
+    """Whose images they are."""
+    other: HalfModel
+    pictures: Pictures
+    said: Said
+    spots: Spots
+
+    def ordered(self, T_up_from_down: Rigid) -> Rigid:
+        """T_reference_from_other, or the reverse way."""
+        return T_up_from_down if self.half == "down" else T_up_from_down.inverse()
+
+    def fit(self, T_up_from_down: Rigid) -> float:
+        """How well a transform agrees with all images together."""
+        return fit(self.spots, self.features, self.surface, self.ordered(T_up_from_down))
+
+    def together(self, rng: np.random.Generator) -> list[Rigid]:
+        """T_up_from_down that all images together lead to."""
+        found = transforms(self.spots, self.features, rng)
+        return [self.ordered(T) for T, _ in best_of(self.spots, self.features, self.surface, found, TOGETHER)]
 
 
-def asked(
-    features: Features, other: HalfModel, half: Half, params: PosesParams, rng: np.random.Generator, device: str,
-    tick: Tick = silent,
-) -> Direction:  # fmt: skip
-    """Hold the images of one half against the other half's networks, each alone and all together."""
-    pictures = pictures_of(as_body(other, 2 * features.embedding.radius), other.capture, features.embedding.size)
-    said = said_of(features.embedding, pictures, device)
+def hear(
+    features: Features, other: HalfModel, half: Half, params: PosesParams, rng: np.random.Generator, device: str
+) -> Hearing:
+    """Ask the reference's network about every image of the other half."""
+    pictures, said = seen_and_said(features, other, device)
     some = np.sort(rng.permutation(len(other.cloud))[: params.spots])
     spots = spots_of(other.cloud.points[some], other.cloud.normals[some], pictures.looks, said, features)
-    found = transforms(spots, features, rng)
-    joint = [(T if half == "down" else T.inverse(), share**STEEP) for T, share in found]
-    return Direction(place(features, pictures, said, other.capture, half, params, rng, tick), joint)
+    return Hearing(features, KDTree(features.points), half, other, pictures, said, spots)
+
+
+def seen_and_said(
+    features: Features, other: HalfModel, device: str, views: list[int] | None = None
+) -> tuple[Pictures, Said]:
+    """Images of the other half (all, or some views) as the reference's network sees them, and what it says of them."""
+    capture = other.capture if views is None else other.capture.only(np.array(views))
+    pictures = pictures_of(as_body(other, 2 * features.embedding.radius), capture, features.embedding.size)
+    return pictures, said_of(features.embedding, pictures, device)
 
 
 def place(
-    features: Features, pictures: Pictures, said: Said, capture: Capture, half: Half, params: PosesParams,
-    rng: np.random.Generator, tick: Tick = silent,
-) -> list[Placed]:  # fmt: skip
-    """Place each image of one half on the other one by itself."""
-    cameras, radius = pictures.looks.cameras, features.embedding.radius
-    out: list[Placed] = []
-    for view, answers in enumerate(answers_of(features, said)):
-        single = cameras.only(view)
-        for f in poses_of(answers, single, features.points, features.normals, radius, rng, params.image_tries):
-            T_reference_from_other = f.T_cam_from_reference.inverse() @ cameras.pose(view)
-            T = T_reference_from_other if half == "down" else T_reference_from_other.inverse()
-            own = capture.cameras.pose(view) @ T_reference_from_other.inverse()
-            out.append(Placed(half, view, int(capture.ids[view]), f, T, own))
-        tick(view + 1, len(cameras))
-    return out
+    heard: Hearing, view: int, params: PosesParams, prior: Prior, rng: np.random.Generator
+) -> list[Placed]:
+    """Place one image on the reference: by PnP, by the depth of its own field, the best by what the whole image says."""
+    features, capture = heard.features, heard.other.capture
+    camera = heard.pictures.looks.cameras.only(view)
+    spots = spots_in(heard.pictures.looks, heard.said, features, view)
+    if len(spots.points) < LEAST:
+        return []
+    found = transforms(spots, features, rng, params.image_guesses, params.image_trials)
+    answers = answers_of(features, heard.said, view)
+    for _ in range(params.image_pnp):
+        pixels, at = correspondences(answers, DRAWN, rng)
+        pose = pnp(pixels, features.points[at], camera, int(rng.integers(2**31)))
+        if pose is not None:
+            found.append((pose[0].inverse() @ camera.pose(0), 0.0))
+    best = best_of(
+        spots, features, heard.surface, found, params.image_keep, lambda T: prior(heard.ordered(T))
+    )  # fmt: skip
+    own = capture.cameras.pose(view)
+    return [
+        Placed(heard.half, int(capture.ids[view]), score, heard.ordered(T), own @ T.inverse()) for T, score in best
+    ]
 
 
 def looked_from(half: HalfModel) -> Array:  # (3,)
@@ -109,25 +146,40 @@ def looked_from(half: HalfModel) -> Array:  # (3,)
     return mean / max(float(np.linalg.norm(mean)), 1e-9)
 
 
-def voted(up: HalfModel, down: HalfModel, directions: list[Direction], size: float, most: int) -> ByImage:
-    """The pools of all images together first, then those of single images' votes; and what single images guess."""
+def guess(
+    up: HalfModel, down: HalfModel, keys: tuple[Features, Features], params: PosesParams, rng: np.random.Generator,
+    device: str, tick: Tick = silent,
+) -> ByImage:  # fmt: skip
+    """Both directions: transforms that all images together lead to, then those that single images vote for."""
+    heard = [hear(keys[0], down, "down", params, rng, device), hear(keys[1], up, "up", params, rng, device)]
     sides = looked_from(up), looked_from(down)
-    placed = [p for d in directions for p in d.placed]
-    images = ImagePoses(
-        tuple(p.half for p in placed), np.array([p.image for p in placed], np.int64),
-        np.array([p.T_cam_from_reference.as_matrix() for p in placed]).reshape(-1, 4, 4),
-        np.array([p.T_up_from_down.as_matrix() for p in placed]).reshape(-1, 4, 4),
-        np.array([p.found.score for p in placed], float), np.array([p.found.inliers for p in placed], np.int64),
-        np.array([p.found.drawn for p in placed], np.int64),
+    prior = lambda T: turned_over(T, *sides)  # noqa: E731
+    placed: list[Placed] = []
+    total = len(up.capture) + len(down.capture)
+    for h in heard:
+        for view in range(len(h.other.capture)):
+            placed += place(h, view, params, prior, rng)
+            tick(len({(p.half, p.image) for p in placed}), total)
+    size = 2 * keys[0].embedding.radius
+    images = by_image(placed)
+    ballot = Votes(images.T_up_from_down[:, :3, :3], images.T_up_from_down[:, :3, 3], weights(images.score))
+    guesses = [T for h in heard for T in h.together(rng)] + [T for T, _ in pooled(ballot, size, params.keep)]
+    scored = sorted(((sum(h.fit(T) for h in heard) + prior(T), -k) for k, T in enumerate(guesses)), reverse=True)
+    kept: list[Hypothesis] = []
+    for score, k in scored:
+        if all(guesses[-k].angle_deg(other.T_up_from_down) > NEAR_DEG for other in kept):
+            kept.append(Hypothesis(guesses[-k], score, SurfembSource.name))
+    tick(total, total)
+    return ByImage.with_images(kept[: params.keep], images)
+
+
+def by_image(placed: list[Placed]) -> ImagePoses:
+    """As arrays."""
+    matrix = lambda name: np.array([getattr(p, name).as_matrix() for p in placed]).reshape(-1, 4, 4)  # noqa: E731
+    return ImagePoses(
+        tuple(p.half for p in placed), np.array([p.image for p in placed], np.int64), matrix("T_cam_from_reference"),
+        matrix("T_up_from_down"), np.array([p.score for p in placed], float),
     )  # fmt: skip
-    joint = np.array([T.as_matrix() for d in directions for T, _ in d.joint]).reshape(-1, 4, 4)
-    strength = np.array([w / d.joint[0][1] for d in directions for _, w in d.joint])
-    alone = images.T_up_from_down
-    out: list[tuple[Rigid, float]] = []
-    for T, w, share in ((joint, strength, most - most // 3), (alone, weights(images.score), most // 3)):
-        fair = w * turned_over(T[:, :3, :3], *sides)
-        out += pooled(Votes(T[:, :3, :3], T[:, :3, 3], fair), size, share)
-    return ByImage.with_images([Hypothesis(T, share, SurfembSource.name) for T, share in out], images)
 
 
 @dataclass
@@ -140,14 +192,10 @@ class SurfembProposer:
 
     def propose(self, other: HalfModel, rng: np.random.Generator, tick: Tick) -> list[Hypothesis]:
         """Both directions, one vote."""
-        size = 2 * self.features.embedding.radius
-        back = self.source.learned(other, size, rng, tick)
-        device, params = device_of(self.source.device), self.source.params
-        both = [
-            asked(self.features, other, "down", params, rng, device),
-            asked(back, self.reference, "up", params, rng, device),
-        ]
-        found = voted(self.reference, other, both, size, params.keep)
+        back = self.source.learned(other, 2 * self.features.embedding.radius, rng, tick)
+        found = guess(
+            self.reference, other, (self.features, back), self.source.params, rng, device_of(self.source.device), tick
+        )
         return [
             Hypothesis(Rigid.from_matrix(T), float(s), self.source.name)
             for T, s in zip(found.T_up_from_down, found.score, strict=True)

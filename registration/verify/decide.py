@@ -200,6 +200,25 @@ def gaps_between(up: Side, down: Side, T_up_from_down: Rigid) -> Array:  # (n + 
     return np.abs(np.concatenate([up.solid.at(T.apply(down.points)), down.solid.at(back.apply(up.points))]))
 
 
+def started_at(verdict: Verdict, T: Rigid, diameter: float, words: str) -> Verdict:
+    """A verdict with a start that somebody asked for in the first place; only what agrees with the judges keeps its confidence."""
+    near = [n for n, M in enumerate(verdict.T_up_from_down) if meets(Rigid.from_matrix(M), T, diameter)]
+    group = int(verdict.group[near[0]]) if near else -1
+    chance = np.array([verdict.probability[group] if near else 0.0])
+    first = np.concatenate([T.as_matrix()[None], verdict.T_up_from_down])
+    return replace(
+        verdict, T_up_from_down=first, probability=np.concatenate([chance, verdict.probability]),
+        group=np.concatenate([[0], verdict.group + 1]), cost=np.concatenate([[np.nan], verdict.cost]),
+        source=(f"surfemb, {words}", *verdict.source), accepted=verdict.accepted and group == 0,
+        reasons=(f"started from {words}, as it was asked for", *verdict.reasons),
+    )  # fmt: skip
+
+
+def meets(a: Rigid, b: Rigid, diameter: float) -> bool:
+    """Whether an alignment may be expected to bring both to the same place."""
+    return a.angle_deg(b) < 5 * NEAR_DEG and bool(np.linalg.norm(a.t - b.t) < 3 * NEAR_SHARE * diameter)
+
+
 def refine(
     up: HalfModel, down: HalfModel, verdict: Verdict, diameter: float, params: IcpParams, rng: np.random.Generator
 ) -> Registration:

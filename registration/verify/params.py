@@ -56,6 +56,9 @@ class VerifyParams:
 class IcpParams:
     """How the best hypothesis is polished."""
 
+    image: str = ""
+    """Start from where the source surfemb places this image, such as down:17, whatever the verdict."""
+
     points: int = 10_000
     """Points of each half that take part."""
     reach_coarse: float = 0.02

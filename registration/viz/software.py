@@ -61,6 +61,11 @@ class Canvas:
         value = np.array(colour, float) * self._light(normals[facing])[:, None]
         self._dots(points[facing], np.clip(value, 0, 255), radius)
 
+    def tinted(self, points: Array, normals: Array, colours: Array, radius: int = 5) -> None:
+        """Points as small discs in colours of their own (n, 3); those that face away are left out."""
+        facing = (normals @ self.cameras.R[0].T)[:, 2] < 0.2
+        self._dots(points[facing], np.clip(colours[facing], 0, 255), radius)
+
     def lines(self, segments: Array, colour: tuple[int, int, int], radius: int = 1) -> None:  # (n, 2, 3)
         """Straight lines, hidden where something stands before them."""
         if not len(segments):

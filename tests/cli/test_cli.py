@@ -51,7 +51,7 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
         (["runn"], "did you mean 'run'"),
         (["stage", "nope", "--dataset", "x", "--objid", "1"], "stages:"),
         (["stage", "trainNerfFine.py", "--dataset", "x", "--objid", "1"], "nerf-up"),
-        (["stage", "embedding", "--dataset", "x", "--objid", "1"], "does not have"),
+        (["stage", "embedding", "--dataset", "x", "--objid", "1"], "each half"),
         (["status", "--out", "{tmp}"], "nothing has been run"),
         (
             ["export", "ply", "--dataset", "x", "--objid", "1", "--out", "{tmp}", "--to", "{tmp}/m.ply"],
@@ -90,7 +90,8 @@ def test_an_old_script_is_answered_with_its_stage(old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "half", "stage"),
-    [("nerf", "up", "nerf-up"), ("nerf", "down", "nerf-down"), ("capture", "up", "capture-up"), ("icp", None, "icp")],
+    [("nerf", "up", "nerf-up"), ("nerf", "down", "nerf-down"), ("capture", "up", "capture-up"), ("icp", None, "icp"),
+     ("embedding", "up", "embedding-up"), ("correspondences", "down", "correspondences-down")],
 )
 def test_halves_and_modern_names(name: str, half: str | None, stage: str) -> None:
     assert modern(name, half) == stage
@@ -111,10 +112,10 @@ def test_old_flags_mean_what_they_meant(flags: str, half: str, viz: bool, cont: 
     assert (context.params["half"], context.params["viz"], context.params["cont"]) == (half, viz, cont)
 
 
-@pytest.mark.parametrize("flag", ["--id", "--bestimage"])
-def test_image_flags_say_what_they_need(capsys: pytest.CaptureFixture[str], flag: str) -> None:
-    status, _, err = call(capsys, "stage", "poses", "--dataset", "d", "--objid", "1", flag, "1285")
-    assert status == 2 and "single images" in err
+@pytest.mark.parametrize(("stage", "flag"), [("icp", "--id"), ("verify", "--bestimage")])
+def test_image_flags_say_where_they_belong(capsys: pytest.CaptureFixture[str], stage: str, flag: str) -> None:
+    status, _, err = call(capsys, "stage", stage, "--dataset", "d", "--objid", "1", flag, "1285")
+    assert status == 2 and f"{flag}" in err and "regpipe stage" in err
 
 
 def test_sources_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,83 @@
+"""How many images the learned correspondences place on the other half, by ground truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from pipelines.bench.score import truths
+from pipelines.bench.strangers import half_of
+from pipelines.halves import kept
+from pipelines.store import Store
+from registration.errors import UserError
+from registration.geometry.pose_error import add
+from registration.geometry.rigid import Array, Rigid
+from registration.sources.base import ByImage, HalfModel, ImagePoses
+
+SHARED = 0.5
+"""An image lies in the band of overlap if so much of the surface it sees is known to the other half."""
+NEAR = 0.03
+"""Surface nearer than this to the other half's cloud is known to it, share of the diameter."""
+PLACED = 0.1
+"""ADD below which an image counts as placed, share of the diameter."""
+FACING = 0.2
+
+
+def shared(seen: HalfModel, reference: HalfModel, T_reference_from_seen: Rigid, diameter: float) -> Array:  # (views,)
+    """The share of what each image sees that the other half knows."""
+    cloud = seen.cloud
+    known = KDTree(reference.cloud.points).query(T_reference_from_seen.apply(cloud.points))[0] < NEAR * diameter
+    out = []
+    for centre in seen.capture.cameras.centres():
+        away = centre - cloud.points
+        facing = (away * cloud.normals).sum(1) > FACING * np.linalg.norm(away, axis=1)
+        out.append(known[facing].mean() if facing.any() else 0.0)
+    return np.array(out)
+
+
+def errors(images: ImagePoses, half: str, seen: HalfModel, T: Rigid, points: Array) -> list[list[float]]:
+    """ADD of every guess of every image of a half, mm, the best-scored first; T is T_reference_from_seen."""
+    out = []
+    for view, image in enumerate(seen.capture.ids):
+        true = seen.capture.cameras.pose(view) @ T.inverse()
+        at = [k for k in range(len(images)) if images.image[k] == image and images.half[k] == half]
+        at.sort(key=lambda k: -images.score[k])
+        out.append([add(Rigid.from_matrix(images.T_cam_from_reference[k]), true, points) for k in at])
+    return out
+
+
+def judge_object(store: Store, name: str, truth: dict[str, Any]) -> dict[str, Any]:
+    """One object's shares of placed images, of those in the band of overlap and of all."""
+    found = kept(store, name, "poses-surfemb", ByImage)
+    if found is None:
+        raise UserError("no image was placed", store.root / name, "regpipe stage poses-surfemb makes it")
+    halves = {"up": half_of(store, name, "up"), "down": half_of(store, name, "down")}
+    d, G = float(truth["diameter"]), Rigid.from_matrix(np.array(truth["T_up_from_down"]))
+    band, first, some = [], [], []
+    for half, other, T in (("down", "up", G), ("up", "down", G.inverse())):
+        points = halves[other].cloud.points[::20]
+        off = errors(found[0].images, half, halves[half], T, points)
+        band.append(shared(halves[half], halves[other], T, d) >= SHARED)
+        first.append(np.array([bool(e) and e[0] < PLACED * d for e in off]))
+        some.append(np.array([bool(e) and min(e) < PLACED * d for e in off]))
+    inside, one, any_ = (np.concatenate(rows) for rows in (band, first, some))
+    share = lambda hits: float(hits[inside].mean()) if inside.any() else float("nan")  # noqa: E731
+    return {"images": len(inside), "in_band": int(inside.sum()), "placed": share(one), "among_kept": share(any_),
+            "placed_of_all": float(one.mean()), "seconds": found[1]["seconds"]}  # fmt: skip
+
+
+def judge_images(runs: Path, truth: Path, store: Path | None) -> list[dict[str, Any]]:
+    """A row for every object with a truth whose images were placed."""
+    place = Store(store or runs.parent / ".store")
+    rows = []
+    for file in truths(truth):
+        name, body = file.stem, json.loads(file.read_text())
+        try:
+            rows.append({"object": name, **judge_object(place, f"{runs.name}/{name}", body)})
+        except UserError as error:
+            rows.append({"object": name, "status": str(error)})
+    return rows
