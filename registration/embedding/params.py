@@ -21,7 +21,7 @@ class CorrespondenceParams:
 class EmbeddingParams:
     """How the two networks of a half are trained."""
 
-    steps: int = 240
+    steps: int = 180
     crops: int = 16
     """Looks per step."""
     pixels: int = 96
