@@ -45,7 +45,10 @@ PRESETS = {
     "quick": Config(
         capture=CaptureParams(max_size=160),
         nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, rough_steps=60, coarse_steps=80, fine_steps=120),
-        poses=PosesParams(rotations=8_000, tried=160, refined=40),
+        correspondences=CorrespondenceParams(views=160),
+        embedding=EmbeddingParams(steps=60),
+        features=FeatureParams(points=2_000),
+        poses=PosesParams(rotations=8_000, tried=160, refined=40, image_trials=8_000),
         fuse=FuseParams(grid=112, points=20_000),
         full=FullParams(steps=120, grid=96, points=20_000),
     ),
@@ -55,6 +58,8 @@ PRESETS = {
         nerf=NerfParams(
             coarse_grid=64, fine_grid=160, fog_steps=800, rough_steps=200, coarse_steps=400, fine_steps=800, rays=4_096
         ),
+        correspondences=CorrespondenceParams(views=600),
+        embedding=EmbeddingParams(steps=900),
         poses=PosesParams(rotations=30_000, apart_deg=6.0, tried=480, refined=120, keep=40),
         verify=VerifyParams(points=10_000),
         fuse=FuseParams(grid=256, points=80_000),

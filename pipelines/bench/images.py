@@ -39,13 +39,14 @@ def shared(seen: HalfModel, reference: HalfModel, T_reference_from_seen: Rigid, 
     return np.array(out)
 
 
-def errors(images: ImagePoses, half: str, seen: HalfModel, T: Rigid, points: Array) -> list[list[float]]:
-    """ADD of every guess of every image of a half, mm, the best-scored first; T is T_reference_from_seen."""
-    out = []
+def errors(
+    images: ImagePoses, half: str, seen: HalfModel, T: Rigid, points: Array, together: bool
+) -> list[list[float]]:
+    """ADD of every guess of every image of a half, mm, the best guess first; T is T_reference_from_seen."""
+    out, order = [], images.order(together)
     for view, image in enumerate(seen.capture.ids):
         true = seen.capture.cameras.pose(view) @ T.inverse()
-        at = [k for k in range(len(images)) if images.image[k] == image and images.half[k] == half]
-        at.sort(key=lambda k: -images.score[k])
+        at = [k for k in order if images.image[k] == image and images.half[k] == half]
         out.append([add(Rigid.from_matrix(images.T_cam_from_reference[k]), true, points) for k in at])
     return out
 
@@ -57,17 +58,20 @@ def judge_object(store: Store, name: str, truth: dict[str, Any]) -> dict[str, An
         raise UserError("no image was placed", store.root / name, "regpipe stage poses-surfemb makes it")
     halves = {"up": half_of(store, name, "up"), "down": half_of(store, name, "down")}
     d, G = float(truth["diameter"]), Rigid.from_matrix(np.array(truth["T_up_from_down"]))
-    band, first, some = [], [], []
+    hits: dict[str, list[bool]] = {"placed": [], "alone": [], "among_kept": []}
+    inside: list[bool] = []
     for half, other, T in (("down", "up", G), ("up", "down", G.inverse())):
         points = halves[other].cloud.points[::20]
-        off = errors(found[0].images, half, halves[half], T, points)
-        band.append(shared(halves[half], halves[other], T, d) >= SHARED)
-        first.append(np.array([bool(e) and e[0] < PLACED * d for e in off]))
-        some.append(np.array([bool(e) and min(e) < PLACED * d for e in off]))
-    inside, one, any_ = (np.concatenate(rows) for rows in (band, first, some))
-    share = lambda hits: float(hits[inside].mean()) if inside.any() else float("nan")  # noqa: E731
-    return {"images": len(inside), "in_band": int(inside.sum()), "placed": share(one), "among_kept": share(any_),
-            "placed_of_all": float(one.mean()), "seconds": found[1]["seconds"]}  # fmt: skip
+        inside += (shared(halves[half], halves[other], T, d) >= SHARED).tolist()
+        for title, together in (("placed", True), ("alone", False)):
+            off = errors(found[0].images, half, halves[half], T, points, together)
+            hits[title] += [bool(e) and e[0] < PLACED * d for e in off]
+        hits["among_kept"] += [bool(e) and min(e) < PLACED * d for e in off]
+    band = np.array(inside)
+    share = {k: float(np.array(v)[band].mean()) if band.any() else float("nan") for k, v in hits.items()}
+    whole = float(np.mean(hits["placed"]))
+    return {"images": len(band), "in_band": int(band.sum()), **share, "placed_of_all": whole,
+            "seconds": found[1]["seconds"]}  # fmt: skip
 
 
 def judge_images(runs: Path, truth: Path, store: Path | None) -> list[dict[str, Any]]:

@@ -130,9 +130,9 @@ def halves(runs: Path, truth: Path, store: Path | None, against: str | None, ful
 def images_command(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
     """How many images of each half the source surfemb places on the other half, after `regpipe stage poses-surfemb`.
 
-    in_band: images of whose seen surface the other half knows half or more; placed: the share of these whose best pose has an ADD
-    below 0.1 diameters; among_kept: the share of these with such a pose among all that were kept; placed_of_all: the best poses of
-    all images. ADD knows no symmetry: an image that cannot tell a part from its turned self counts as not placed.
+    in_band: images of whose seen surface the other half knows half or more; placed: the share of these whose pose has an ADD
+    below 0.1 diameters, chosen among the image's own guesses with the votes of all other images; alone: chosen by the image
+    itself; among_kept: the best of its guesses by the truth; placed_of_all: as placed, of all images. ADD knows no symmetry: an image that cannot tell a part from its turned self counts as not placed.
     """
     from pipelines.bench.images import judge_images
 
@@ -142,7 +142,7 @@ def images_command(runs: Path, truth: Path, store: Path | None, as_json: bool) -
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return Exit.ACCEPTED
-    heads = ["images", "in_band", "placed", "among_kept", "placed_of_all", "seconds"]
+    heads = ["images", "in_band", "placed", "alone", "among_kept", "placed_of_all", "seconds"]
     middle = {h: median(row[h] for row in rows if h in row and row[h] == row[h]) for h in heads}
     show([*rows, {"object": "median", **middle}], ["object", *heads])
     return Exit.ACCEPTED

@@ -14,7 +14,7 @@ from registration.sources.base import ImagePoses
 
 @dataclass(frozen=True, eq=False)
 class OfImage:
-    """The guesses of one image of one half, the best first."""
+    """The guesses of one image of one half, the best first with all other images' votes."""
 
     half: str
     image: int
@@ -28,7 +28,7 @@ def guesses(images: ImagePoses, image: int, half: str | None) -> list[OfImage]:
     for name in ("up", "down") if half is None else (half,):
         at = np.flatnonzero((images.image == image) & (np.array(images.half) == name))
         if len(at):
-            at = at[np.argsort(-images.score[at], kind="stable")]
+            at = np.array([k for k in images.order() if k in set(at.tolist())])
             out.append(OfImage(name, image, images.T_cam_from_reference[at], images.score[at]))
     return out
 

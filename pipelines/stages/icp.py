@@ -39,8 +39,7 @@ def of_image(found: ByImage, name: str) -> Rigid:
     """Where the learned source puts an image, as T_up_from_down."""
     half, _, number = name.rpartition(":")
     images = found.images
-    at = [k for k, i in enumerate(images.image) if str(i) == number and images.half[k] == (half or "down")]
+    at = [k for k in images.order() if str(images.image[k]) == number and images.half[k] == (half or "down")]
     if not at:
         raise UserError("no image of this id is placed", f"icp.image={name}", "write half:id, such as down:17")
-    best = max(at, key=lambda k: images.score[k])
-    return Rigid.from_matrix(images.T_up_from_down[best])
+    return Rigid.from_matrix(images.T_up_from_down[at[0]])

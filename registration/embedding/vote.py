@@ -15,6 +15,7 @@ AGREE_DEG, AGREE_SHARE = 15.0, 0.15
 """Guesses that differ by less than this (of a turn, and of the diameter) are one."""
 SAME_SIDE = (30.0, 90.0, -1.0)
 """Degrees between the sides that were looked at: below the first a guess loses this much, above the second nothing."""
+LEAST_SUPPORT = 0.02
 CLOSE = 0.5
 """A pool's middle is taken over those within this share of the above."""
 
@@ -60,6 +61,15 @@ def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:
         out.append((middle(votes, left & (apart[k] < CLOSE)), float(strength[k] / votes.weight.sum())))
         left &= apart[k] >= 1
     return out
+
+
+def support(votes: Votes, owner: NDArray[np.int64], size: float) -> Array:  # (n,) whose guess it is -> (n,)
+    """Log of how much of the others' votes lies near each guess, against the guess that most lies near."""
+    turn = angles_between_deg(votes.R, votes.R) / AGREE_DEG
+    shift = np.linalg.norm(votes.t[:, None] - votes.t[None], axis=2) / (AGREE_SHARE * size)
+    near = np.clip(1 - np.maximum(turn, shift), 0, 1) * (owner[:, None] != owner[None])
+    strength = near @ votes.weight
+    return np.log(np.maximum(strength / max(float(strength.max(initial=0.0)), 1e-9), LEAST_SUPPORT))
 
 
 def middle(votes: Votes, members: NDArray[np.bool_]) -> Rigid:

@@ -106,7 +106,12 @@ class ImagePoses:
     image: NDArray[np.int64]  # (n,) id
     T_cam_from_reference: Array  # (n, 4, 4)
     T_up_from_down: Array  # (n, 4, 4)
-    score: Array  # (n,) log-likelihood over chance per place seen, all guesses of an image the best first
+    score: Array  # (n,) log-likelihood over chance per place seen, by the image alone
+    support: Array  # (n,) log of how much all other images vote for the same transform, 0 for the most
+
+    def order(self, together: bool = True) -> NDArray[np.int64]:
+        """Guesses with the best first, by the image alone or with all others' votes."""
+        return np.argsort(-(self.score + together * self.support), kind="stable")
 
     def __len__(self) -> int:
         return len(self.image)

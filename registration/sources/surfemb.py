@@ -19,7 +19,7 @@ from registration.embedding.params import CorrespondenceParams, EmbeddingParams,
 from registration.embedding.pool import Spots, best_of, fit, spots_in, spots_of, transforms
 from registration.embedding.query import Pictures, Said, answers_of, pictures_of, said_of
 from registration.embedding.record import Correspondences, Features
-from registration.embedding.vote import Votes, pooled, turned_over, weights
+from registration.embedding.vote import Votes, pooled, support, turned_over, weights
 from registration.geometry.mesh import diameter
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.device import device_of
@@ -161,7 +161,7 @@ def guess(
             placed += place(h, view, params, prior, rng)
             tick(len({(p.half, p.image) for p in placed}), total)
     size = 2 * keys[0].embedding.radius
-    images = by_image(placed)
+    images = by_image(placed, size)
     ballot = Votes(images.T_up_from_down[:, :3, :3], images.T_up_from_down[:, :3, 3], weights(images.score))
     guesses = [T for h in heard for T in h.together(rng)] + [T for T, _ in pooled(ballot, size, params.keep)]
     scored = sorted(((sum(h.fit(T) for h in heard) + prior(T), -k) for k, T in enumerate(guesses)), reverse=True)
@@ -173,12 +173,14 @@ def guess(
     return ByImage.with_images(kept[: params.keep], images)
 
 
-def by_image(placed: list[Placed]) -> ImagePoses:
-    """As arrays."""
+def by_image(placed: list[Placed], size: float) -> ImagePoses:
+    """As arrays; with what all other images make of each guess."""
     matrix = lambda name: np.array([getattr(p, name).as_matrix() for p in placed]).reshape(-1, 4, 4)  # noqa: E731
+    T, score = matrix("T_up_from_down"), np.array([p.score for p in placed], float)
+    owner = np.array([2 * p.image + (p.half == "up") for p in placed], np.int64)
     return ImagePoses(
-        tuple(p.half for p in placed), np.array([p.image for p in placed], np.int64), matrix("T_cam_from_reference"),
-        matrix("T_up_from_down"), np.array([p.score for p in placed], float),
+        tuple(p.half for p in placed), np.array([p.image for p in placed], np.int64), matrix("T_cam_from_reference"), T,
+        score, support(Votes(T[:, :3, :3], T[:, :3, 3], weights(score)), owner, size),
     )  # fmt: skip
 
 
