@@ -8,13 +8,14 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from registration.errors import UserError
+from registration.geometry.laying import laid
 from registration.geometry.mesh import TriMesh, diameter
-from registration.geometry.rigid import Array, Rigid
+from registration.geometry.rigid import Array
 from registration.viz.scene import Skin
 
 AT_HOME = 0.02
 """A CAD model whose surface lies nearer than this share of the diameter is left where its file puts it."""
-POINTS, ROUNDS, REFINED = 3_000, 40, 6
+POINTS = 3_000
 
 
 def read_mesh(file: Path) -> TriMesh:
@@ -22,7 +23,7 @@ def read_mesh(file: Path) -> TriMesh:
     import trimesh
 
     if not file.is_file():
-        raise UserError("no such file", file, "--cad names a mesh: ply, stl, obj, glb, off")
+        raise UserError("no such mesh", file, "--cad names a mesh: ply, stl, obj, glb, off")
     try:
         mesh = trimesh.load(file, process=False, force="mesh")
     except Exception as error:  # readers of foreign files fail in many ways
@@ -34,11 +35,7 @@ def read_mesh(file: Path) -> TriMesh:
 
 def beside(file: Path, surface: Array, normals: Array) -> tuple[Skin, str]:  # (n, 3), (n, 3)
     """The CAD model in the frame of the surface that was found, and how it came to lie there."""
-    cad = read_mesh(file)
-    ratio = diameter(cad.vertices) / max(diameter(surface), 1e-9)
-    unit = ""
-    if 0.5 < 1000 * ratio < 2:
-        cad, unit = TriMesh(cad.vertices * 1000, cad.faces), "read as metres; "
+    cad, unit = in_millimetres(read_mesh(file), diameter(surface))
     rng = np.random.default_rng(0)
     points, face, _ = cad.sample(POINTS, rng)
     own = Surface(points, cad.face_normals()[face])
@@ -47,11 +44,18 @@ def beside(file: Path, surface: Array, normals: Array) -> tuple[Skin, str]:  # (
     as_it_is = mutual(own, found)
     if as_it_is < AT_HOME * d:
         return skin_of(cad), f"{unit}lies where its file says; the surfaces are {as_it_is:.2f} mm apart on average"
-    T = fitted(points, found, d)
+    T = laid(points, found.points, found.normals, rng)
     apart = mutual(Surface(T.apply(points), T.turn(own.normals)), found)
     warning = "" if apart < AT_HOME * d else ": it may be another object, or turned wrongly"
     said = f"{unit}laid over the model by its shape; the surfaces are {apart:.2f} mm apart on average{warning}"
     return skin_of(cad.moved(T)), said
+
+
+def in_millimetres(cad: TriMesh, diameter_mm: float) -> tuple[TriMesh, str]:
+    """A mesh that a thousand times larger is as large as the object is in metres; and a word on it."""
+    if 0.5 < 1000 * diameter(cad.vertices) / max(diameter_mm, 1e-9) < 2:
+        return TriMesh(cad.vertices * 1000, cad.faces), "read as metres; "
+    return cad, ""
 
 
 def skin_of(mesh: TriMesh) -> Skin:
@@ -73,46 +77,8 @@ class Surface:
         self.points, self.normals, self.tree = points, normals, KDTree(points)
         self.spacing = float(np.median(self.tree.query(points, k=2)[0][:, 1]))
 
-    def apart(self, others: Array) -> float:  # (m, 3)
-        """Mean distance between both sets of points, mm, to order tries by."""
-        return float(self.tree.query(others)[0].mean() + KDTree(others).query(self.points)[0].mean()) / 2
-
     def gap(self, others: Array) -> float:  # (m, 3)
         """Mean distance of other points to the surface, mm: to its planes where it is near, else to its points."""
         distance, index = self.tree.query(others)
         plane = np.abs(((others - self.points[index]) * self.normals[index]).sum(1))
         return float(np.where(distance < 3 * self.spacing, plane, distance).mean())
-
-    def step(self, points: Array, reach: float) -> Rigid:  # (m, 3)
-        """The small motion that lays points nearest onto the surface's planes."""
-        distance, index = map(np.asarray, self.tree.query(points))
-        near = distance < reach
-        p, q, n = points[near], self.points[index[near]], self.normals[index[near]]
-        middle = p.mean(0)
-        J = np.concatenate([np.cross(p - middle, n), n], 1)
-        x = np.linalg.lstsq(J.T @ J + 1e-6 * np.eye(6), J.T @ ((q - p) * n).sum(1), rcond=None)[0]
-        turn = Rigid.exp([*x[:3], 0, 0, 0])
-        return Rigid(turn.R, middle - turn.R @ middle + x[3:])
-
-
-def fitted(points: Array, found: Surface, d: float) -> Rigid:  # (m, 3)
-    """T_found_from_cad: its axes on the other's axes in every way, the best few refined."""
-    starts = sorted((found.apart(T.apply(points)), n, T) for n, T in enumerate(by_axes(points, found.points)))
-    best = (np.inf, Rigid.identity())
-    for _, _, T in starts[:REFINED]:
-        for n in range(ROUNDS):
-            T = found.step(T.apply(points), d * (0.1 if n < ROUNDS // 2 else 0.04)) @ T
-        best = min(best, (found.apart(T.apply(points)), T), key=lambda pair: pair[0])
-    return best[1]
-
-
-def by_axes(a: Array, b: Array) -> list[Rigid]:  # (n, 3), (m, 3)
-    """The 24 ways to lay the principal axes of a onto those of b."""
-    own, other = (np.asarray(np.linalg.eigh(np.cov(points.T)).eigenvectors) for points in (a, b))
-    out = []
-    for order in ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
-        for signs in np.ndindex(2, 2, 2):
-            R = other @ np.diag(1 - 2 * np.array(signs)) @ own[:, order].T
-            if np.linalg.det(R) > 0:
-                out.append(Rigid(R, b.mean(0) - R @ a.mean(0)))
-    return out

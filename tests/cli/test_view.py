@@ -20,7 +20,7 @@ from tests.view.made import kept_run, publish
         (["view", "--out", "{tmp}", "--objid", "5"], "there: toys/obj_000001"),
         (["view", "--out", "{tmp}", "--save", "{tmp}/a.jpg"], "NAME.png"),
         (["view", "--out", "{tmp}", "--rerun", "{tmp}/a.png"], "NAME.rrd"),
-        (["view", "--out", "{tmp}", "--save", "{tmp}/a.png", "--cad", "{tmp}/no.ply"], "no such file"),
+        (["view", "--out", "{tmp}", "--save", "{tmp}/a.png", "--cad", "{tmp}/no.ply"], "no such mesh"),
         (["view", "--out", "{tmp}", "--save", "{tmp}/toys/obj_000001/result.json/a.png"], "name another file"),
         (["view", "--out", "{tmp}", "--web", "--port", "0"], "range"),
         (["dashboard", "--out", "{tmp}/nothing"], "no such folder"),

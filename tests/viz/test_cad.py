@@ -50,7 +50,7 @@ def test_another_object_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "body", "words"),
     [
-        ("a.ply", None, "no such file"),
+        ("a.ply", None, "no such mesh"),
         ("a.ply", b"nothing", "not a mesh"),
         ("a.xyz", b"1 2 3", "mesh"),
         ("a.stl", b"", "mesh"),
