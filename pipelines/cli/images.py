@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from registration.geometry.rigid import Array, Rigid
 from registration.sources.base import ImagePoses
@@ -34,14 +35,15 @@ def guesses(images: ImagePoses, image: int, half: str | None) -> list[OfImage]:
 
 
 def told(found: list[OfImage]) -> list[str]:
-    """Scores and poses in lines."""
+    """Scores and poses (rotation vectors) in lines."""
     out = []
     for f in found:
         reference = "up" if f.half == "down" else "down"
-        out.append(f"  {f.half} {f.image}: {len(f.score)} poses, x_cam = T x_{reference}, millimetres; score 0 is chance")
+        out.append(f"  {f.half} {f.image}: {len(f.score)} poses, x_cam = R x_{reference} + t (score 0 is chance)")
         for T, score in zip(f.T_cam_from_reference, f.score, strict=True):
-            rows = "; ".join(" ".join(f"{v:.4f}" for v in row[:3]) + f" {row[3]:.2f}" for row in T[:3])
-            out.append(f"    {score:6.2f}  [{rows}]")
+            turn = np.degrees(Rotation.from_matrix(T[:3, :3]).as_rotvec())
+            R, t = (" ".join(f"{v:7.1f}" for v in row) for row in (turn, T[:3, 3]))
+            out.append(f"    score {score:5.2f}  R {R} deg  t {t} mm")
     return out
 
 

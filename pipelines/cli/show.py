@@ -66,7 +66,8 @@ def of_learned(record: Any, kind: str, half: str) -> Picture:
 
     if kind == "embedding":
         return matches.of_training(record, half)
-    canvas = Canvas.around(record.points, AZIMUTH, ELEVATION, 480, 360)
+    size = (matches.PANEL, matches.PANEL) if kind == "correspondences" else (480, 360)
+    canvas = Canvas.around(record.points, AZIMUTH, ELEVATION, *size)
     return matches.of_looks(record, canvas) if kind == "correspondences" else matches.of_features(record, canvas)
 
 
