@@ -125,3 +125,49 @@ def test_backgrounds_come_from_a_folder_of_pictures(tmp_path: Path) -> None:
     Image.new("RGB", (50, 40), (200, 10, 10)).save(tmp_path / "red.png")
     grounds = grounds_of(str(tmp_path), 32, torch.Generator().manual_seed(0))
     assert grounds.shape == (1, 3, 32, 32) and grounds[0, 0].min() > 0.7 > grounds[0, 1].max()
+
+
+def test_coco_names_its_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools", reason="pip install 'regpipe[coco]'")
+    import json
+
+    from PIL import Image
+
+    from registration.embedding.backgrounds import files_in
+
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "train2017").mkdir()
+    for name in ("000001.jpg", "stray.jpg"):
+        Image.new("RGB", (30, 20), (10, 90, 10)).save(tmp_path / "train2017" / name)
+    notes = {"images": [{"id": 1, "file_name": "000001.jpg"}], "annotations": [], "categories": []}
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    file.write_text(json.dumps(notes))
+    assert [f.name for f in files_in(tmp_path)] == ["000001.jpg"]
+    file.write_text("[1")
+    with pytest.raises(UserError, match="COCO"):
+        files_in(tmp_path)
+
+
+def test_curves_are_noted_for_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="pip install 'regpipe[tensorboard]'")
+    import logging
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from pipelines.stages.context import Context
+    from pipelines.stages.embedding import run
+
+    rng = np.random.default_rng(0)
+    place = Context(rng, "cpu", tmp_path, silent, logging.getLogger("test"), "embedding-up", tmp_path / "curves")
+    made = run(place, SHORT, bank_of_knob())
+    read = EventAccumulator(str(tmp_path / "curves"))
+    read.Reload()
+    noted = read.Scalars("found_kept_back")
+    assert [e.step for e in noted] == [8, 16, 24]
+    assert np.allclose([e.value for e in noted], made.curve[1:, 3], atol=1e-6)
+
+
+def test_without_a_mask_the_network_sees_what_stands_behind(tmp_path: Path) -> None:
+    params = EmbeddingParams(steps=2, crops=4, pixels=20, key_steps=5, judge_every=2, channels=("rgb", "edges"))
+    made = train(bank_of_knob(), QueryNet(), params, 0, "cpu", tmp_path / "c", silent)
+    assert made.step == 2 and np.isfinite(made.curve[-1][1:]).all()
