@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from scipy.spatial import KDTree
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.bench.images import PLACED, SHARED, shared
 from pipelines.bench.score import truths

@@ -22,6 +22,8 @@ SHORT = 0.4
 """Corners of a triangle lie at least so far apart, radii."""
 TRIALS, DRAWN = 60_000, 1_500
 NEAR_DEG = 6.0
+FEWEST = 20
+"""Fewer spots lead nowhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,8 @@ def spots_in(looks: Looks, said: Said, features: Features, view: int) -> Spots:
 
 def fit(spots: Spots, features: Features, surface: KDTree, T: Rigid) -> float:
     """How much likelier than chance the places are that a transform gives the spots, per trusted spot."""
+    if not spots.trust.sum() > 0:
+        return 0.0
     found = surface.query(T.apply(spots.points))
     gap, index = np.asarray(found[0]), np.asarray(found[1])
     gain = np.clip(spots.likeness[np.arange(len(index)), index] + np.log(spots.likeness.shape[1]), -2, 6)
@@ -105,7 +109,7 @@ def transforms(
 
     The score is the share of the draws that a transform explains.
     """
-    if len(spots.points) < 20:
+    if len(spots.points) < FEWEST:
         return []
     radius = features.embedding.radius
     weight = spots.trust / spots.trust.sum()

@@ -124,3 +124,10 @@ def test_guesses_that_agree_are_pooled() -> None:
 def test_the_same_side_twice_is_unlikely(degrees: float, least: float, most: float) -> None:
     T = Rigid.exp([np.radians(degrees), 0, 0, 5, 5, 5])
     assert least <= turned_over(T, np.array([0, 0, 1.0]), np.array([0, 0, 1.0])) <= most
+
+
+def test_a_network_that_says_nothing_leads_nowhere() -> None:
+    spots, features, T = spots_and_features(0, wrong=0.0)
+    silent = Spots(spots.points[:0], spots.normals[:0], spots.likeness[:0], spots.trust[:0])
+    assert transforms(silent, features, np.random.default_rng(0)) == []
+    assert fit(silent, features, KDTree(features.points), T) == 0.0
