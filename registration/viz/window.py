@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ from registration.errors import MissingExtra, UserError, require
 from registration.geometry.rigid import Rigid
 from registration.viz.pictures import DOWN, UP
 from registration.viz.scene import Scene, Skin
-from registration.viz.still import CAD, FRUSTUM, edges
+from registration.viz.still import AZIMUTH, CAD, ELEVATION, FRUSTUM, edges
 
-KEYS = 10
 INSTEAD = "regpipe view --save PNG draws without a display, --web shows it in a browser"
-SYSTEM = "apt-get install libgl1 libgomp1 libx11-6 libusb-1.0-0"
+SYSTEM = "apt-get install libgl1 libgomp1 libx11-6 libusb-1.0-0 libvulkan1 mesa-vulkan-drivers"
 """What Open3D asks of a bare machine."""
 
 
@@ -27,38 +25,17 @@ def show(scene: Scene) -> None:
         raise UserError("no display for a window", "DISPLAY is not set", INSTEAD)
     o3d = loaded()
     listed, title = parts(o3d, scene), f"regpipe: {scene.name}"
+    middle, size = scene.middle_and_size()
+    a, e = np.radians([AZIMUTH, ELEVATION])
+    away = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
     try:
         o3d.visualization.draw(
             listed, title=title, width=1280, height=860, show_ui=True, show_skybox=False,
-            bg_color=(0.98, 0.98, 0.98, 1.0), point_size=3, raw_mode=False,
+            bg_color=(0.98, 0.98, 0.98, 1.0), point_size=3, raw_mode=False, ibl_intensity=8_000,
+            lookat=middle, eye=middle + 1.3 * size * away, up=(0, 0, 1),
         )  # fmt: skip
-    except RuntimeError as error:  # its newer window needs Vulkan, the older one only OpenGL
-        plain(o3d, listed, f"{title} (keys 1 to 9 and 0: {', '.join(p['name'] for p in listed[:KEYS])})", error)
-
-
-def plain(o3d: Any, listed: list[dict[str, Any]], title: str, error: RuntimeError) -> None:
-    """Open3D's older window: no list, a key for each of the first parts."""
-    window = o3d.visualization.VisualizerWithKeyCallback()
-    if not window.create_window(title, 1280, 860):
-        raise UserError("Open3D cannot open a window", error, INSTEAD) from error
-    shown = {n for n, part in enumerate(listed) if part["is_visible"]}
-    for n in sorted(shown):
-        window.add_geometry(listed[n]["geometry"])
-
-    def switched(n: int) -> Callable[[Any], bool]:
-        def act(view: Any) -> bool:
-            (view.remove_geometry if n in shown else view.add_geometry)(listed[n]["geometry"], False)
-            shown.symmetric_difference_update({n})
-            return True
-
-        return act
-
-    for n in range(min(KEYS, len(listed))):
-        window.register_key_callback(ord(str((n + 1) % 10)), switched(n))
-    options = window.get_render_option()
-    options.background_color, options.point_size = np.full(3, 0.98), 3.0
-    window.run()
-    window.destroy_window()
+    except RuntimeError as error:  # no Vulkan, or no driver for it
+        raise UserError("Open3D cannot open its window", error, f"{SYSTEM}; or {INSTEAD}") from error
 
 
 def loaded() -> Any:
@@ -98,7 +75,7 @@ def parts(o3d: Any, scene: Scene) -> list[dict[str, Any]]:
     _, size = scene.middle_and_size()
     for name, half, X, tint in (("up", scene.up, Rigid.identity(), UP), ("down", scene.down, scene.final, DOWN)):
         if half.shots is not None:
-            add(f"{name} cameras", lines(o3d, edges(half, X, FRUSTUM * size), tint), "cameras", True)
+            add(f"{name} cameras", lines(o3d, edges(half, X, FRUSTUM * size), tint), "cameras", False)
     return out
 
 

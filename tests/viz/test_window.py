@@ -87,3 +87,17 @@ def test_what_is_missing_is_named_with_its_cure(cause: Exception, words: str, mo
     monkeypatch.setattr(window, "require", fails)
     with pytest.raises(UserError, match=words):
         window.loaded()
+
+
+def test_a_window_that_cannot_open_says_what_it_asks_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoVulkan:
+        class visualization:  # as Open3D names it
+            @staticmethod
+            def draw(*_parts: object, **_how: object) -> None:
+                raise RuntimeError("Failed to load vulkan library!")
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(window, "loaded", lambda: NoVulkan)
+    monkeypatch.setattr(window, "parts", lambda _o3d, _scene: [])
+    with pytest.raises(UserError, match="libvulkan1"):
+        window.show(scene)
