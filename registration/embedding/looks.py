@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.geometry.camera import Cameras, pixel_grid
-from registration.geometry.mesh import blended
+from registration.geometry.mesh import barycentric, blended
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 from registration.progress import Tick, silent
@@ -112,13 +112,3 @@ def look_at(body: Body, cameras: Cameras, tick: Tick = silent) -> Looks:
     return Looks(
         cameras.K, cameras.R, cameras.t, point, normal, tint, hit, known, body.middle, body.radius
     )  # fmt: skip
-
-
-def barycentric(points: Array, a: Array, b: Array, c: Array) -> Array:  # (n, 3) each -> (n, 3)
-    """Weights of a triangle's corners at points in it, none negative."""
-    across = np.cross(b - a, c - a)
-    area = np.maximum((across**2).sum(1), 1e-18)
-    wb = (np.cross(points - a, c - a) * across).sum(1) / area
-    wc = (np.cross(b - a, points - a) * across).sum(1) / area
-    weights = np.stack([1 - wb - wc, wb, wc], 1).clip(0, 1)
-    return weights / np.maximum(weights.sum(1, keepdims=True), 1e-12)

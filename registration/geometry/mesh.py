@@ -64,6 +64,16 @@ def blended(normals: Array, corners: NDArray[np.int64], weights: Array) -> Array
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
 
+def barycentric(points: Array, a: Array, b: Array, c: Array) -> Array:  # (n, 3) each -> (n, 3)
+    """Weights of a triangle's corners at points in it, none negative."""
+    across = np.cross(b - a, c - a)
+    area = np.maximum((across**2).sum(1), 1e-18)
+    wb = (np.cross(points - a, c - a) * across).sum(1) / area
+    wc = (np.cross(b - a, points - a) * across).sum(1) / area
+    weights = np.stack([1 - wb - wc, wb, wc], 1).clip(0, 1)
+    return weights / np.maximum(weights.sum(1, keepdims=True), 1e-12)
+
+
 def diameter(points: Array) -> float:  # (n, 3)
     """Largest distance between two points."""
     if len(points) > 50:

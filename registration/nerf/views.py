@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.geometry.camera import Cameras
-from registration.geometry.mesh import blended
+from registration.geometry.mesh import barycentric, blended
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 from registration.nerf.light import TERMS, light_bases, shade
@@ -70,10 +70,4 @@ def corner_weights(half: NerfHalf, cameras: Cameras, i: int, depth: Array, face:
     y, x = np.nonzero(face >= 0)
     local = np.stack([x, y, np.ones(len(x))], 1) @ np.linalg.inv(cameras.K[i]).T * depth[y, x][:, None]
     points = (local - cameras.t[i]) @ cameras.R[i]
-    a, b, c = (half.vertices[half.faces[face[y, x]][:, k]] for k in range(3))
-    across = np.cross(b - a, c - a)
-    area = np.maximum((across**2).sum(1), 1e-18)
-    wb = (np.cross(points - a, c - a) * across).sum(1) / area
-    wc = (np.cross(b - a, points - a) * across).sum(1) / area
-    weights = np.stack([1 - wb - wc, wb, wc], 1).clip(0, 1)
-    return weights / weights.sum(1, keepdims=True)
+    return barycentric(points, *(half.vertices[half.faces[face[y, x]][:, k]] for k in range(3)))
