@@ -20,6 +20,8 @@ DEATHS = [f"{stage}:write" for stage in DEFAULT.order] + [
     "nerf-up:middle",
     "nerf-down:middle",
     "poses-shape:middle",
+    "embedding-up:middle",
+    "poses-surfemb:middle",
     "nerf-full:middle",
     "fuse:start",
     "publish:",

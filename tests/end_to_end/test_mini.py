@@ -56,6 +56,9 @@ def test_the_bundled_example_is_accepted_and_right(tmp_path: Path) -> None:
     again = regpipe("run", "--dataset", "mini", "--objid", 1, "--preset", "quick", cwd=tmp_path)
     assert again.returncode == 0 and time.monotonic() - start < 3 and "✓" not in again.stdout
     states = json.loads(regpipe("status", "--preset", "quick", "--json", cwd=tmp_path).stdout)["mini/obj_000001"]
-    assert [s["state"] for s in states] == ["fresh"] * 13
+    skipped = {s["stage"] for s in states if s["state"] == "skipped"}
+    learned = {f"{stage}-{half}" for stage in ("correspondences", "embedding", "features") for half in ("up", "down")}
+    assert skipped == learned | {"poses-surfemb"}  # shape decided: nothing dear was asked for
+    assert [s["state"] for s in states if s["stage"] not in skipped] == ["fresh"] * 13
     exported = regpipe("export", "pred6d", "--dataset", "mini", "--objid", 1, "--to", "pred6d.json", cwd=tmp_path)
     assert exported.returncode == 0 and len(json.loads((tmp_path / "pred6d.json").read_text())["down"]) == 36

@@ -237,3 +237,19 @@ def test_every_control_can_be_reached_and_named(runs: Path, opened: Opened) -> N
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_real_run_of_the_bundled_example_opens_offline(opened: Opened) -> None:
+    root = Path(os.environ.get("REGPIPE_RUNS") or Path(__file__).parents[2] / "runs")
+    file = root / "mini/obj_000001/report/index.html"
+    if not file.exists():
+        pytest.skip(f"no {file}: regpipe run --dataset mini --objid 1 (or REGPIPE_RUNS=folder of runs)")
+    page = opened(file)
+    assert "mini/obj_000001" in page.inner_text("h1") and "ccepted" in page.inner_text("main")
+    first = picture(page)
+    assert 0.02 < (np.abs(first - first[4, 4]).max(2) > 24).mean() < 0.9
+    page.uncheck("[data-show=model]")
+    page.check("[data-show=down]")
+    half = picture(page)
+    assert (half[..., 0] > half[..., 2] + 60).mean() > 0.02 and differ(half, first) > 0.02
+    assert file.stat().st_size < 8e6
