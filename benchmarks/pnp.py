@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,7 @@ from pipelines.bench.strangers import half_of
 from pipelines.halves import kept
 from pipelines.store import Store
 from registration.embedding.match import REPROJECTION, correspondences, pnp
-from registration.embedding.pool import best_of, spots_in, transforms
+from registration.embedding.pool import best_of, fit, spots_in, transforms
 from registration.embedding.query import answers_of
 from registration.embedding.record import Features
 from registration.geometry.camera import Cameras
@@ -105,7 +106,7 @@ def judge(store: Store, name: str, facts: dict, rows: dict[str, list[tuple[bool,
             rows.setdefault(title, []).append((T is not None and add(T, true, points) < PLACED * d, spent))
         start = time.perf_counter()
         spots = spots_in(pictures.looks, said, F, k)
-        best = best_of(spots, F, surface, transforms(spots, F, rng, 120, 20_000), 1)
+        best = best_of(transforms(spots, F, rng, 120, 20_000), partial(fit, spots, F, surface), 1)
         spent = time.perf_counter() - start
         right = bool(best) and add(camera.pose(0) @ best[0][0].inverse(), true, points) < PLACED * d
         rows.setdefault("triangles with depth", []).append((right, spent))

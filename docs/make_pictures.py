@@ -14,9 +14,12 @@ from registration.geometry.distance import Solid
 from registration.geometry.hull import Box, hull_box, hull_depth
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rays import Caster
-from registration.geometry.rigid import Rigid
+from registration.geometry.rigid import Array, Rigid
 from registration.nerf.rays import mask_distances
-from registration.viz.pictures import DOWN, PAPER, UP, Picture, outlined, scattered, shaded, sheet, trimmed
+from registration.viz.pictures import DOWN, PAPER, UP, Picture, outlined, sheet, trimmed
+from registration.viz.render import around
+from registration.viz.scene import Skin
+from registration.viz.software import Canvas
 
 HERE = Path(__file__).parent / "pictures"
 WRONG = (200, 40, 40)
@@ -61,6 +64,21 @@ def framed(picture: Picture, height: int, width: int) -> Picture:
     return np.asarray(image.crop([round(v) for v in box]).resize((width, height), Image.Resampling.LANCZOS))
 
 
+def shaded(mesh: TriMesh, size: int) -> Picture:
+    """A mesh in plain grey."""
+    canvas = Canvas(around(mesh.vertices, 35, 25, size))
+    canvas.skin(Skin(mesh.vertices, mesh.faces, mesh.vertex_normals(), np.zeros((0, 3), np.uint8)), (185, 185, 185))
+    return canvas.done()
+
+
+def scattered(clouds: list[tuple[Array, Array, tuple[int, int, int]]], size: int) -> Picture:
+    """Clouds (points, normals, colour) together."""
+    canvas = Canvas(around(np.concatenate([points for points, _, _ in clouds]), 35, 25, size))
+    for points, normals, tint in clouds:
+        canvas.cloud(points, normals, tint, 2)
+    return canvas.done()
+
+
 def result(run: Any) -> None:
     """README: two halves, the whole, and the proof in an image."""
     clouds, model = run.record("clouds"), run.record("nerf-full")
@@ -70,9 +88,9 @@ def result(run: Any) -> None:
     caster = Caster(fused.vertices, fused.faces)
     drawn = trimmed(
         [
-            scattered([(up.points, up.normals, UP)], 35, 25, s),
-            scattered([(down.points, down.normals, DOWN)], 35, 25, s),
-            shaded(mesh, None, 35, 25, s),
+            scattered([(up.points, up.normals, UP)], s),
+            scattered([(down.points, down.normals, DOWN)], s),
+            shaded(mesh, s),
         ]
     )
     drawn.append(framed(outlined(capture, 20, caster, T.inverse(), (60, 190, 255)), *drawn[0].shape[:2]))
@@ -101,8 +119,8 @@ def halves(run: Any) -> None:
         box.step,
     )
     field = TriMesh(half.vertices, half.faces)
-    cloud = scattered([(clouds.up.points, clouds.up.normals, UP)], 35, 25, 330)
-    drawn = trimmed([shaded(hull, None, 35, 25, 330), shaded(field, None, 35, 25, 330), cloud])
+    cloud = scattered([(clouds.up.points, clouds.up.normals, UP)], 330)
+    drawn = trimmed([shaded(hull, 330), shaded(field, 330), cloud])
     words = ("hull of the silhouettes", "trained field", "points that were really seen")
     save("halves", sheet([titled(p, w) for p, w in zip(drawn, words, strict=True)], 3))  # fmt: skip
 
@@ -120,9 +138,19 @@ def verdict(run: Any) -> None:
         out = solid.at(moved) > 0.015 * clouds.diameter_mm
         parts = [(up.points, up.normals, UP), (moved[~out], turned[~out], DOWN)]
         parts += [(moved[out], turned[out], WRONG)] if out.any() else []
-        drawn.append(scattered(parts, 35, 25, 420))
+        drawn.append(scattered(parts, 420))
         words.append(f"{text}: {100 * out.mean():.1f} % of the points in known free space")
     save("verdict", sheet([titled(p, w) for p, w in zip(trimmed(drawn), words, strict=True)], 2))
+
+
+def matches(run: Any) -> None:
+    """How it works: what the learned correspondences say of one image."""
+    from pipelines.cli.images import guesses
+    from pipelines.cli.show import of_one_image
+
+    (best,) = guesses(run.record("poses-surfemb").images, 0, "down")
+    pose = Rigid.from_matrix(best.T_cam_from_reference[0])
+    save("matches", of_one_image(run, "down", 0, pose, float(best.score[0])))
 
 
 def main() -> None:
@@ -135,7 +163,7 @@ def main() -> None:
         "mini", (1,), False, None, None, a.bop_root, a.out, None, "standard", (), None, None, None, "auto", False, True
     )
     run = open_run(request, 1, None)
-    for draw in (result, captures, halves, verdict):
+    for draw in (result, captures, halves, verdict, matches):
         draw(run)
 
 

@@ -33,7 +33,7 @@ from registration.embedding.channels import (
 )  # fmt: skip
 from registration.embedding.looks import Body, Looks, around, facing, look_at
 from registration.embedding.loss import among_views, pixels_of, taken
-from registration.embedding.network import STRIDE, QueryNet
+from registration.embedding.network import CELLS, QueryNet
 from registration.geometry.camera import Cameras
 from registration.geometry.mesh import TriMesh, diameter
 from registration.geometry.rotation import random_rotations, spread_directions
@@ -102,9 +102,8 @@ def step_of(net: QueryNet, bank: list[Looks], dice: torch.Generator) -> tuple[to
     """Loss and share of places found again, of one batch."""
     batch = turned(drawn(bank, dice), dice, zoom=0.15, shift=0.12)
     embedding, _ = net(shown(batch, dice))
-    at = STRIDE // 2
-    index, _ = pixels_of(batch.hit[:, 0, at::STRIDE, at::STRIDE] > 0, PIXELS, dice)
-    place = taken(batch.point[:, :, at::STRIDE, at::STRIDE], index)
+    index, _ = pixels_of(batch.hit[:, 0, CELLS, CELLS] > 0, PIXELS, dice)
+    place = taken(batch.point[:, :, CELLS, CELLS], index)
     return among_views(taken(embedding, index), place, net.scale(), TOGETHER)
 
 

@@ -43,11 +43,11 @@ def errors(
     images: ImagePoses, half: str, seen: HalfModel, T: Rigid, points: Array, together: bool
 ) -> list[list[float]]:
     """ADD of every guess of every image of a half, mm, the best guess first; T is T_reference_from_seen."""
-    out, order = [], images.order(together)
+    out = []
     for view, image in enumerate(seen.capture.ids):
         true = seen.capture.cameras.pose(view) @ T.inverse()
-        at = [k for k in order if images.image[k] == image and images.half[k] == half]
-        out.append([add(Rigid.from_matrix(images.T_cam_from_reference[k]), true, points) for k in at])
+        poses = images.T_cam_from_reference[images.of(half, int(image), together)]
+        out.append([add(Rigid.from_matrix(T), true, points) for T in poses])
     return out
 
 

@@ -139,11 +139,11 @@ def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> 
 
 def turntable(file: Path, suffix: str) -> bytes:
     """The model turning once, drawn without a display."""
-    from registration.geometry.mesh import TriMesh
+    from registration.viz.scene import Skin
     from registration.viz.turntable import as_film, turned
 
     points, normals, colours, faces = ours(file)
-    return as_film(turned(TriMesh(points, faces), normals, colours), "webp" if suffix == ".webp" else "gif")
+    return as_film(turned(Skin(points, faces, normals, colours)), "webp" if suffix == ".webp" else "gif")
 
 
 def ours(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.int64]]:

@@ -27,9 +27,8 @@ def guesses(images: ImagePoses, image: int, half: str | None) -> list[OfImage]:
     """Of the image of this id, in one half or in both."""
     out = []
     for name in ("up", "down") if half is None else (half,):
-        at = np.flatnonzero((images.image == image) & (np.array(images.half) == name))
-        if len(at):
-            at = np.array([k for k in images.order() if k in set(at.tolist())])
+        at = images.of(name, image)
+        if at:
             out.append(OfImage(name, image, images.T_cam_from_reference[at], images.score[at]))
     return out
 

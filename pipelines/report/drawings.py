@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.fuse.record import Fused
-from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Clouds
 from registration.viz.colours import coloured
 from registration.viz.pictures import DOWN, UP, Picture, outlined
-from registration.viz.render import Drawing, around, cloud_drawn, cropped, mesh_drawn
+from registration.viz.render import around, cloud_drawn, cropped, mesh_drawn
+from registration.viz.scene import Skin
+from registration.viz.software import Drawing
 
 SIDES = ((30, 30, "from the front"), (150, 30, "from behind"), (30, -30, "from below"))
 VIEW = (35, 22)
@@ -35,15 +36,13 @@ class Sheet:
 
 def sides_of(fused: Fused, caster: Caster) -> list[Drawing]:
     """The model from three sides."""
-    mesh = TriMesh(fused.vertices, fused.faces)
-    cameras = [around(mesh.vertices, a, e, LARGE) for a, e, _ in SIDES]
-    return cropped([mesh_drawn(mesh, fused.normals, fused.colours, c, caster) for c in cameras])
+    cameras = [around(fused.vertices, a, e, LARGE) for a, e, _ in SIDES]
+    return cropped([mesh_drawn(Skin.of(fused), c, caster) for c in cameras])
 
 
 def thumbnail_of(fused: Fused, caster: Caster, size: int = 160) -> Drawing:
     """The model, small."""
-    mesh = TriMesh(fused.vertices, fused.faces)
-    return mesh_drawn(mesh, fused.normals, fused.colours, around(mesh.vertices, 30, 30, size), caster)
+    return mesh_drawn(Skin.of(fused), around(fused.vertices, 30, 30, size), caster)
 
 
 def pairs_of(clouds: Clouds, places: list[Rigid], size: int = LARGE) -> list[Drawing]:

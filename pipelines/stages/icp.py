@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.errors import UserError
@@ -29,8 +27,8 @@ def run(
     up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
     if params.image:
         rough = of_image(ask["surfemb"](), params.image)
-        dice = np.random.default_rng(0)
-        T = polished(up, down, rough, clouds.diameter_mm, replace(params, reach_coarse=ROUGH), dice)[2].T_up_from_down
+        wide = replace(params, reach_coarse=ROUGH)
+        T = polished(up, down, rough, clouds.diameter_mm, wide, ctx.rng)[2].T_up_from_down
         verify = started_at(verify, T, clouds.diameter_mm, f"image {params.image}")
     return refine(up, down, verify, clouds.diameter_mm, params, ctx.rng)
 
@@ -39,7 +37,7 @@ def of_image(found: ByImage, name: str) -> Rigid:
     """Where the learned source puts an image, as T_up_from_down."""
     half, _, number = name.rpartition(":")
     images = found.images
-    at = [k for k in images.order() if str(images.image[k]) == number and images.half[k] == (half or "down")]
+    at = images.of(half or "down", int(number)) if number.isdigit() else []
     if not at:
         raise UserError("no image of this id is placed", f"icp.image={name}", "write half:id, such as down:17")
     return Rigid.from_matrix(images.T_up_from_down[at[0]])

@@ -13,11 +13,10 @@ from pipelines.publish import read_result
 from pipelines.view.find import Found, Shelf
 from registration.data.capture import Capture
 from registration.errors import UserError
-from registration.fuse.record import Fused
 from registration.geometry.camera import Cameras
 from registration.geometry.ply import read_ply
 from registration.geometry.rigid import Rigid
-from registration.nerf.record import Clouds, NerfHalf
+from registration.nerf.record import Clouds
 from registration.sources.base import HalfModel
 from registration.verify.decide import gaps_between, polished
 from registration.verify.params import IcpParams
@@ -33,12 +32,12 @@ def gather(found: Found) -> Scene:
     nerfs = {h: shelf.record(f"nerf-{h}") for h in ("up", "down")}
     captures = {h: shelf.record(f"capture-{h}") for h in ("up", "down")}
     up, down = (
-        Half(clouds and getattr(clouds, h), skin_of(nerfs[h]), shots_of(captures[h], found.folder, h, shelf.missing))
+        Half(clouds and getattr(clouds, h), nerfs[h] and Skin.of(nerfs[h]), shots_of(captures[h], found.folder, h, shelf.missing))
         for h in ("up", "down")
     )
     path, said = path_of(shelf, icp, clouds, nerfs, captures)
     fused = full.fused if full is not None else shelf.record("fuse")
-    model = skin_of(fused) if fused is not None else published_model(found.folder)
+    model = Skin.of(fused) if fused is not None else published_model(found.folder)
     moved = full.T_up_from_down if full is not None else None
     places = places_of(clouds, icp, path, moved)
     if not places and result is not None:
@@ -52,14 +51,6 @@ def gather(found: Found) -> Scene:
         upright=None if nerfs["up"] is None else nerfs["up"].axis, facts=facts_of(icp, result),
         missing=tuple(dict.fromkeys(shelf.missing)),
     )  # fmt: skip
-
-
-def skin_of(record: NerfHalf | Fused | None) -> Skin | None:
-    """The mesh of a half, or of the model."""
-    if record is None:
-        return None
-    colours = record.vertex_colours if isinstance(record, NerfHalf) else record.colours
-    return Skin(record.vertices, record.faces, record.normals, np.asarray(colours, np.uint8))
 
 
 def published_model(folder: Path) -> Skin | None:

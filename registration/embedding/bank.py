@@ -8,6 +8,7 @@ from scipy.spatial import KDTree
 from registration.embedding.looks import Body, Looks, around, facing, look_at
 from registration.embedding.params import CorrespondenceParams
 from registration.embedding.record import Correspondences
+from registration.errors import UserError
 from registration.geometry.camera import Cameras
 from registration.geometry.rigid import Array
 from registration.geometry.rotation import random_rotations, spread_directions
@@ -18,6 +19,8 @@ KNOWN_WITHIN = 0.03
 OFF = (0.06, 0.35)
 """How far free space near the surface reaches, radii."""
 FREE = 4_000
+DEEPEST = 16
+"""Pixels of a look that the network brings down to one."""
 
 
 def known_vertices(vertices: Array, points: Array, radius: float) -> np.ndarray:  # (v, 3), (p, 3) -> (v,) bool
@@ -39,6 +42,8 @@ def make_bank(
     rng: np.random.Generator, tick: Tick,
 ) -> Correspondences:  # fmt: skip
     """Looks from the capture's own places and from everywhere else, below the horizon too."""
+    if not params.size or params.size % DEEPEST:
+        raise UserError(f"looks of {params.size} pixels", "correspondences.size", f"a multiple of {DEEPEST}, such as 64")
     distances = np.linalg.norm(cameras.centres() - body.middle, axis=1)
     n = params.views
     R, t = around(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from registration.embedding.looks import Looks
+from registration.errors import UserError
 
 LAYOUT = {"normals": 3, "mask": 1, "edges": 1, "rgb": 3, "albedo": 3, "depth": 4}
 """Channels in the order in which the network takes them; those not selected are zero.
@@ -62,6 +63,9 @@ def picked(chosen: torch.Tensor) -> torch.Tensor:  # (len(LAYOUT),) or (b, len(L
 
 def switches(names: tuple[str, ...]) -> torch.Tensor:  # (CHANNELS,)
     """Which channels these names select."""
+    strange = [name for name in names if name not in LAYOUT]
+    if strange or not names:
+        raise UserError("no such channel", f"embedding.channels={','.join(names)}", f"choose of {', '.join(LAYOUT)}")
     return picked(torch.tensor([float(name in names) for name in LAYOUT]))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from registration.embedding.network import KeyNet, QueryNet
+from registration.embedding.network import KeyNet, QueryNet, filled
 from registration.embedding.params import EmbeddingParams, FeatureParams
 from registration.embedding.record import Correspondences, Embedding, Features
 from registration.embedding.train import Trainee
@@ -51,9 +51,7 @@ def embedding_of(trainee: Trainee, bank: Correspondences, params: EmbeddingParam
 @torch.no_grad()
 def features_of(embedding: Embedding, bank: Correspondences, params: FeatureParams, rng: np.random.Generator) -> Features:
     """An embedding for each of so many points of the clean cloud."""
-    key = KeyNet()
-    key.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in embedding.key.items()})
     at = np.sort(rng.permutation(len(bank.points))[: params.points])
     places = (bank.points[at] - embedding.middle) / embedding.radius
-    words = key.eval()(torch.from_numpy(places.astype(np.float32)))
+    words = filled(KeyNet(), embedding.key)(torch.from_numpy(places.astype(np.float32)))
     return Features(bank.points[at], bank.normals[at], words.numpy(), embedding)

@@ -97,9 +97,8 @@ def look_at(body: Body, cameras: Cameras, tick: Tick = silent) -> Looks:
     for i in range(len(cameras)):
         depth, face = depth_image(caster, cameras, i)
         seen = face >= 0
-        local = pixel_grid(cameras.width, cameras.height)[seen.ravel()]
-        local = np.concatenate([local, np.ones((len(local), 1))], 1) @ np.linalg.inv(cameras.K[i]).T
-        places = (local * depth[seen][:, None] - cameras.t[i]) @ cameras.R[i]
+        pixels = pixel_grid(cameras.width, cameras.height)[seen.ravel()]
+        places = cameras.places(i, pixels, depth[seen])
         corners = body.faces[face[seen]]
         weights = barycentric(places, *(body.vertices[corners[:, k]] for k in range(3)))
         n = blended(body.normals, corners, weights) @ cameras.R[i].T

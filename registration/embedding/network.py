@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
@@ -10,11 +15,20 @@ from registration.embedding.channels import CHANNELS
 
 DIM = 32
 """Length of an embedding."""
+Net = TypeVar("Net", bound=nn.Module)
 STRIDE = 2
 """Pixels of a look per embedding."""
+CELLS = slice(STRIDE // 2, None, STRIDE)
+"""Those pixels, along either side."""
 WIDTHS = (32, 64, 128, 160)
 OMEGA = 20.0
 """How fast the key network's first sines turn, per radius."""
+
+
+def filled(net: Net, weights: Mapping[str, NDArray]) -> Net:
+    """A network with these weights, to be asked, not trained."""
+    net.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()})
+    return net.eval()
 
 
 class Residual(nn.Module):

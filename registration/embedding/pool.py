@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from registration.embedding.looks import Looks
 from registration.embedding.match import KNOWN, drawn_from
-from registration.embedding.network import STRIDE
+from registration.embedding.network import CELLS
 from registration.embedding.query import Said, likeness
 from registration.embedding.record import Features
 from registration.geometry.rigid import Array, Rigid
@@ -22,6 +22,7 @@ SHORT = 0.4
 """Corners of a triangle lie at least so far apart, radii."""
 TRIALS, DRAWN = 60_000, 1_500
 NEAR_DEG = 6.0
+"""Transforms that differ by less are one."""
 FEWEST = 20
 """Fewer spots lead nowhere."""
 
@@ -40,9 +41,8 @@ def spots_of(
     points: Array, normals: Array, looks: Looks, said: Said, features: Features
 ) -> Spots:  # (n, 3), (n, 3)
     """The mean of what all pictures say of each place they see."""
-    at = slice(STRIDE // 2, None, STRIDE)
-    place = looks.point[:, at, at].astype(float) * looks.radius + looks.middle
-    seen = looks.hit[:, at, at] & (said.trust > 0)
+    place = looks.point[:, CELLS, CELLS].astype(float) * looks.radius + looks.middle
+    seen = looks.hit[:, CELLS, CELLS] & (said.trust > 0)
     owner = np.asarray(KDTree(points).query(place[seen], distance_upper_bound=0.1 * looks.radius)[1])
     near = owner < len(points)
     owner, weight, words = owner[near], said.trust[seen][near].astype(float), said.words[seen][near]
@@ -67,10 +67,9 @@ def rigid_of(p: Array, q: Array) -> tuple[Array, Array]:  # (m, 3, 3) each -> (m
 
 def spots_in(looks: Looks, said: Said, features: Features, view: int) -> Spots:
     """What one picture alone says of the places it sees."""
-    at = slice(STRIDE // 2, None, STRIDE)
-    seen = looks.hit[view, at, at] & (said.trust[view] > KNOWN)
-    place = looks.point[view, at, at][seen].astype(float) * looks.radius + looks.middle
-    normals = looks.normal[view, at, at][seen].astype(float) / 127 @ looks.R[view]
+    seen = looks.hit[view, CELLS, CELLS] & (said.trust[view] > KNOWN)
+    place = looks.point[view, CELLS, CELLS][seen].astype(float) * looks.radius + looks.middle
+    normals = looks.normal[view, CELLS, CELLS][seen].astype(float) / 127 @ looks.R[view]
     return Spots(place, normals, likeness(said.words[view][seen], features), said.trust[view][seen].astype(float))
 
 
@@ -87,16 +86,14 @@ def fit(spots: Spots, features: Features, surface: KDTree, T: Rigid) -> float:
 
 
 def best_of(
-    spots: Spots, features: Features, surface: KDTree, found: list[tuple[Rigid, float]], most: int,
-    prior: Callable[[Rigid], float] = lambda T: 0.0,
+    found: Sequence[Rigid], worth: Callable[[Rigid], float], most: int
 ) -> list[tuple[Rigid, float]]:
-    """The transforms that fit best, with how well, beside a prior; those near a better one left out."""
-    scored = sorted(((fit(spots, features, surface, T) + prior(T), -k) for k, (T, _) in enumerate(found)), reverse=True)
+    """The transforms that are worth most, with how much; those near a better one left out."""
+    scored = sorted(((worth(T), -k) for k, T in enumerate(found)), reverse=True)
     kept: list[tuple[Rigid, float]] = []
     for score, k in scored:
-        T = found[-k][0]
-        if all(T.angle_deg(other) > NEAR_DEG for other, _ in kept):
-            kept.append((T, score))
+        if all(found[-k].angle_deg(other) > NEAR_DEG for other, _ in kept):
+            kept.append((found[-k], score))
             if len(kept) == most:
                 break
     return kept
@@ -104,11 +101,8 @@ def best_of(
 
 def transforms(
     spots: Spots, features: Features, rng: np.random.Generator, most: int = 200, trials: int = TRIALS
-) -> list[tuple[Rigid, float]]:
-    """Transforms from the spots' frame to the reference's that drawn correspondences agree on, the best first.
-
-    The score is the share of the draws that a transform explains.
-    """
+) -> list[Rigid]:
+    """Transforms from the spots' frame to the reference's that explain most of the drawn correspondences."""
     if len(spots.points) < FEWEST:
         return []
     radius = features.embedding.radius
@@ -131,4 +125,4 @@ def transforms(
         along = np.einsum("ni,mij,nj->mn", n, R[part], m)
         share[part] = (np.clip(1 - gap / (2 * MET), 0, 1) * (along > 0.3)).mean(1)
     order = np.argsort(-share)[:most]
-    return [(Rigid(R[k], radius * t[k]), float(share[k])) for k in order]
+    return [Rigid(R[k], radius * t[k]) for k in order]

@@ -12,7 +12,7 @@ from registration.data.capture import Capture
 from registration.embedding.channels import DEPTH_AT, MASK_AT, as_input, switches
 from registration.embedding.looks import Body, Looks, facing, look_at, turned_to
 from registration.embedding.match import KNOWN, Answers
-from registration.embedding.network import STRIDE, KeyNet, QueryNet
+from registration.embedding.network import CELLS, STRIDE, QueryNet, filled
 from registration.embedding.record import Embedding, Features
 from registration.progress import Tick, silent
 
@@ -42,15 +42,6 @@ def pictures_of(body: Body, capture: Capture, size: int, tick: Tick = silent) ->
     return Pictures(look_at(body, cameras, tick), rgb, mask)
 
 
-def networks(embedding: Embedding, device: str) -> tuple[QueryNet, KeyNet]:
-    """Both networks as they were trained."""
-    out = []
-    for net, body in ((QueryNet(), embedding.query), (KeyNet(), embedding.key)):
-        net.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in body.items()})
-        out.append(net.to(device).eval())
-    return out[0], out[1]
-
-
 def inputs(pictures: Pictures, index: NDArray[np.int64], chosen: torch.Tensor) -> torch.Tensor:
     """Pictures as the network takes them."""
     looks = pictures.looks
@@ -75,7 +66,7 @@ class Said:
 @torch.no_grad()
 def said_of(embedding: Embedding, pictures: Pictures, device: str) -> Said:
     """Ask the query network, each picture in four turns by a quarter, of which the mean is taken."""
-    query, _ = networks(embedding, device)
+    query = filled(QueryNet(), embedding.query).to(device)
     chosen = switches(embedding.channels).to(device)
     words, trust = [], []
     for start in range(0, len(pictures.looks), 16):
@@ -83,8 +74,7 @@ def said_of(embedding: Embedding, pictures: Pictures, device: str) -> Said:
         turns = [query(quarter_turned(shown, quarter)) for quarter in range(QUARTERS)]
         total = torch.stack([torch.rot90(z, -quarter, (2, 3)) for quarter, (z, _) in enumerate(turns)]).sum(0)
         logits = torch.stack([torch.rot90(m, -quarter, (1, 2)) for quarter, (_, m) in enumerate(turns)]).mean(0)
-        at = slice(STRIDE // 2, None, STRIDE)
-        inside = shown[:, MASK_AT, at, at] > 0 if "mask" in embedding.channels else torch.ones_like(logits) > 0
+        inside = shown[:, MASK_AT, CELLS, CELLS] > 0 if "mask" in embedding.channels else torch.ones_like(logits) > 0
         words.append(torch.nn.functional.normalize(total, dim=1).permute(0, 2, 3, 1).cpu().numpy())
         trust.append((torch.sigmoid(logits) * inside).cpu().numpy())
     return Said(np.concatenate(words), np.concatenate(trust))

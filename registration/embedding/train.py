@@ -27,7 +27,7 @@ from registration.embedding.channels import (
 )  # fmt: skip
 from registration.embedding.looks import Looks
 from registration.embedding.loss import against_surface, pixels_of, taken
-from registration.embedding.network import STRIDE, KeyNet, QueryNet
+from registration.embedding.network import CELLS, KeyNet, QueryNet
 from registration.embedding.params import EmbeddingParams
 from registration.embedding.record import Correspondences
 from registration.progress import Tick
@@ -36,7 +36,6 @@ FOUND = 0.15
 """A pixel has found its place if its most similar key is nearer than this, radii."""
 KEPT_BACK = 12
 """Every so many looks one is kept back to judge."""
-OWN_AT = STRIDE // 2
 WARM = 20
 """Steps until the rates are as they should be."""
 Told = Callable[[list[float]], None]
@@ -55,6 +54,8 @@ class Trainee:
     idle: int = 0
     """Judgements since the best one."""
     best: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
+    grounds: torch.Tensor | None = None
+    """Pictures to stand behind the object, where no mask cuts it out."""
 
 
 def spoilt(
@@ -88,17 +89,16 @@ def spoilt(
 
 
 def loss_of(
-    trainee: Trainee, bank: Correspondences, index: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams,
-    grounds: torch.Tensor | None = None,
+    trainee: Trainee, bank: Correspondences, index: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams
 ) -> torch.Tensor:
     """Contrast of pixels against keys, and the mask of known surface."""
     device, dice = chosen.device, trainee.dice
     batch = turned(batch_of(bank.looks, index.numpy(), str(device)), dice, zoom=0.12, shift=0.12)
-    shown, known = spoilt(batch, chosen, dice, grounds)
+    shown, known = spoilt(batch, chosen, dice, trainee.grounds)
     embedding, logit = trainee.query(shown)
-    known = known[:, 0, OWN_AT::STRIDE, OWN_AT::STRIDE]
+    known = known[:, 0, CELLS, CELLS]
     at, some = pixels_of(known > 0, params.pixels, dice)
-    place = taken(batch.point[:, :, OWN_AT::STRIDE, OWN_AT::STRIDE], at)[some].reshape(-1, 3)
+    place = taken(batch.point[:, :, CELLS, CELLS], at)[some].reshape(-1, 3)
     asked = taken(embedding, at)[some].reshape(len(place), -1)
     noise = 0.01 * torch.randn(place.shape, generator=dice).to(device)
     keys = trainee.key(torch.cat([place + noise, elsewhere(bank, params, dice).to(device)]))
@@ -116,24 +116,26 @@ def elsewhere(bank: Correspondences, params: EmbeddingParams, dice: torch.Genera
 
 
 @torch.no_grad()
-def said(query: QueryNet, looks: Looks, index: torch.Tensor, chosen: torch.Tensor, dice: torch.Generator,
-         pixels: int) -> tuple[torch.Tensor, torch.Tensor]:  # (m, 3), (m, c)
+def said(
+    trainee: Trainee, looks: Looks, index: torch.Tensor, chosen: torch.Tensor, dice: torch.Generator, pixels: int
+) -> tuple[torch.Tensor, torch.Tensor]:  # (m, 3), (m, c)
     """Places and what the query network says where it sees them, lightly spoilt."""
     places, words = [], []
     for part in index.split(16):
         batch = turned(batch_of(looks, part.numpy(), str(chosen.device)), dice, zoom=0.1, shift=0.08)
-        shown, known = spoilt(batch, chosen, dice)
-        embedding, _ = query(shown)
-        at, some = pixels_of(known[:, 0, OWN_AT::STRIDE, OWN_AT::STRIDE] > 0, pixels, dice)
-        places.append(taken(batch.point[:, :, OWN_AT::STRIDE, OWN_AT::STRIDE], at)[some].reshape(-1, 3))
+        shown, known = spoilt(batch, chosen, dice, trainee.grounds)
+        embedding, _ = trainee.query(shown)
+        at, some = pixels_of(known[:, 0, CELLS, CELLS] > 0, pixels, dice)
+        places.append(taken(batch.point[:, :, CELLS, CELLS], at)[some].reshape(-1, 3))
         words.append(taken(embedding, at)[some].flatten(0, 1))
     return torch.cat(places), torch.cat(words)
 
 
-def teach_keys(trainee: Trainee, bank: Correspondences, index: torch.Tensor, chosen: torch.Tensor,
-               params: EmbeddingParams) -> None:
+def teach_keys(
+    trainee: Trainee, bank: Correspondences, index: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams
+) -> None:
     """Before the training proper: each place gets what the query network already says of it."""
-    places, words = said(trainee.query, bank.looks, index, chosen, trainee.dice, 160)
+    places, words = said(trainee, bank.looks, index, chosen, trainee.dice, 160)
     optimiser = torch.optim.Adam(trainee.key.parameters(), lr=2e-3)
     for _ in range(params.key_steps):
         few = torch.randint(len(places), (2048,), generator=trainee.dice).to(places.device)
@@ -147,7 +149,7 @@ def teach_keys(trainee: Trainee, bank: Correspondences, index: torch.Tensor, cho
 def judged(trainee: Trainee, bank: Correspondences, held: torch.Tensor, chosen: torch.Tensor) -> tuple[float, float]:
     """Loss of looks that were kept back against the whole surface, and the share of pixels that find their place."""
     dice = torch.Generator().manual_seed(1)
-    places, words = said(trainee.query, bank.looks, held, chosen, dice, 64)
+    places, words = said(trainee, bank.looks, held, chosen, dice, 64)
     looks = bank.looks
     on = torch.from_numpy(((bank.points[:: max(1, len(bank.points) // 2000)] - looks.middle) / looks.radius).astype(np.float32))
     on = on.to(places.device)
@@ -185,14 +187,15 @@ def train(
     chosen = switches(params.channels).to(device)
     own, held = split(bank.looks)
     trainee = begun(query, params, seed, device)
+    if "mask" not in params.channels:
+        behind = torch.Generator().manual_seed(seed)
+        trainee.grounds = grounds_of(params.backgrounds, bank.looks.hit.shape[1], behind)
     if not restored(trainee, file, device):
         teach_keys(trainee, bank, own, chosen, params)
         judge(trainee, bank, held, chosen, float("nan"))
-    size, behind = bank.looks.hit.shape[1], torch.Generator().manual_seed(seed)
-    grounds = None if "mask" in params.channels else grounds_of(params.backgrounds, size, behind)
     lost: list[float] = []
     while trainee.step < params.steps and trainee.idle < params.patience:
-        one_step(trainee, bank, own, chosen, params, lost, grounds)
+        lost.append(one_step(trainee, bank, own, chosen, params))
         if trainee.step % params.judge_every == 0 or trainee.step == params.steps:
             judge(trainee, bank, held, chosen, float(np.mean(lost)))
             told(trainee.curve[-1])
@@ -206,23 +209,22 @@ def train(
 
 
 def one_step(
-    trainee: Trainee, bank: Correspondences, own: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams,
-    lost: list[float], grounds: torch.Tensor | None,
-) -> None:  # fmt: skip
-    """Draw looks, step; in half precision where the device is made for it."""
+    trainee: Trainee, bank: Correspondences, own: torch.Tensor, chosen: torch.Tensor, params: EmbeddingParams
+) -> float:
+    """Draw looks, step, and say the loss; in half precision where the device is made for it."""
     share = trainee.step / params.steps
     slow = min(1.0, (trainee.step + 1) / WARM) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
     for group in trainee.optimiser.param_groups:
         group["lr"] = group["first"] * slow
     index = own[torch.randint(len(own), (params.crops,), generator=trainee.dice)]
     with torch.autocast("cuda", torch.bfloat16, enabled=chosen.is_cuda):
-        loss = loss_of(trainee, bank, index, chosen, params, grounds)
+        loss = loss_of(trainee, bank, index, chosen, params)
     trainee.optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(trainee.query.parameters(), 1.0)
     trainee.optimiser.step()
     trainee.step += 1
-    lost.append(float(loss.detach()))
+    return float(loss.detach())
 
 
 def judge(trainee: Trainee, bank: Correspondences, held: torch.Tensor, chosen: torch.Tensor, loss: float) -> None:

@@ -28,6 +28,11 @@ class Votes:
     t: Array  # (n, 3)
     weight: Array  # (n,) not negative
 
+    def apart(self, size: float) -> Array:  # (n, n)
+        """How far guesses lie from each other; from 1 on they do not agree."""
+        turn = angles_between_deg(self.R, self.R) / AGREE_DEG
+        return np.maximum(turn, np.linalg.norm(self.t[:, None] - self.t[None], axis=2) / (AGREE_SHARE * size))
+
 
 def weights(scores: Array) -> Array:  # (n,)
     """What a guess of such a score counts: twice as much for every half a unit."""
@@ -47,9 +52,7 @@ def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:
     """Transforms with their share of all votes, the strongest first."""
     if not len(votes.weight) or votes.weight.sum() <= 0:
         return []
-    turn = angles_between_deg(votes.R, votes.R) / AGREE_DEG
-    shift = np.linalg.norm(votes.t[:, None] - votes.t[None], axis=2) / (AGREE_SHARE * size)
-    apart = np.maximum(turn, shift)
+    apart = votes.apart(size)
     near = np.clip(1 - apart, 0, 1)
     left = np.ones(len(apart), bool)
     out: list[tuple[Rigid, float]] = []
@@ -65,9 +68,7 @@ def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:
 
 def support(votes: Votes, owner: NDArray[np.int64], size: float) -> Array:  # (n,) whose guess it is -> (n,)
     """Log of how much of the others' votes lies near each guess, against the guess that most lies near."""
-    turn = angles_between_deg(votes.R, votes.R) / AGREE_DEG
-    shift = np.linalg.norm(votes.t[:, None] - votes.t[None], axis=2) / (AGREE_SHARE * size)
-    near = np.clip(1 - np.maximum(turn, shift), 0, 1) * (owner[:, None] != owner[None])
+    near = np.clip(1 - votes.apart(size), 0, 1) * (owner[:, None] != owner[None])
     strength = near @ votes.weight
     return np.log(np.maximum(strength / max(float(strength.max(initial=0.0)), 1e-9), LEAST_SUPPORT))
 

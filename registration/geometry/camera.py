@@ -41,6 +41,11 @@ class Cameras:
         q = p @ self.K[i].T
         return q[:, :2] / np.where(np.abs(q[:, 2:]) < 1e-9, 1e-9, q[:, 2:]), z
 
+    def places(self, i: int, pixels: Array, depth: Array) -> Array:  # (m, 2), (m,) -> (m, 3)
+        """What pixels of image i see, in the capture's frame, from its depths along the optical axis."""
+        local = np.concatenate([pixels, np.ones((len(pixels), 1))], 1) @ np.linalg.inv(self.K[i]).T * depth[:, None]
+        return (local - self.t[i]) @ self.R[i]
+
     def rays(self, i: int, pixels: Array) -> tuple[Array, Array]:  # (m, 2) -> (3,), (m, 3)
         """Centre of image i and unit directions through pixels, in the capture's frame."""
         ones = np.ones((len(pixels), 1))

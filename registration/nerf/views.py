@@ -68,6 +68,5 @@ def unshadowed(
 def corner_weights(half: NerfHalf, cameras: Cameras, i: int, depth: Array, face: NDArray[np.int64]) -> Array:
     """Barycentric weights (m, 3) of the places that the pixels of view i see."""
     y, x = np.nonzero(face >= 0)
-    local = np.stack([x, y, np.ones(len(x))], 1) @ np.linalg.inv(cameras.K[i]).T * depth[y, x][:, None]
-    points = (local - cameras.t[i]) @ cameras.R[i]
+    points = cameras.places(i, np.stack([x, y], 1).astype(float), depth[y, x])
     return barycentric(points, *(half.vertices[half.faces[face[y, x]][:, k]] for k in range(3)))

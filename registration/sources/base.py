@@ -109,6 +109,11 @@ class ImagePoses:
     score: Array  # (n,) log-likelihood over chance per place seen, by the image alone
     support: Array  # (n,) log of how much all other images vote for the same transform, 0 for the most
 
+    def of(self, half: str, image: int, together: bool = True) -> list[int]:
+        """Guesses of one image, the best first."""
+        order = self.order(together)
+        return [int(k) for k in order[self.image[order] == image] if self.half[k] == half]
+
     def order(self, together: bool = True) -> NDArray[np.int64]:
         """Guesses with the best first, by the image alone or with all others' votes."""
         return np.argsort(-(self.score + together * self.support), kind="stable")

@@ -16,7 +16,7 @@ from registration.embedding.features import embedding_of, features_of, first_que
 from registration.embedding.looks import Body
 from registration.embedding.match import correspondences, pnp
 from registration.embedding.params import CorrespondenceParams, EmbeddingParams, FeatureParams
-from registration.embedding.pool import Spots, best_of, fit, spots_in, spots_of, transforms
+from registration.embedding.pool import FEWEST, Spots, best_of, fit, spots_in, spots_of, transforms
 from registration.embedding.query import Pictures, Said, answers_of, pictures_of, said_of
 from registration.embedding.record import Correspondences, Features
 from registration.embedding.vote import Votes, pooled, support, turned_over, weights
@@ -29,10 +29,6 @@ from registration.sources.params import PosesParams
 
 TOGETHER = 30
 """Transforms of all images together that are looked at closely."""
-NEAR_DEG = 6.0
-"""Guesses that differ by less are one."""
-LEAST = 20
-"""Fewer places seen tell nothing."""
 DRAWN = 800
 """Correspondences drawn for each PnP."""
 Prior = Callable[[Rigid], float]
@@ -91,8 +87,8 @@ class Hearing:
 
     def together(self, rng: np.random.Generator) -> list[Rigid]:
         """T_up_from_down that all images together lead to."""
-        found = transforms(self.spots, self.features, rng)
-        return [self.ordered(T) for T, _ in best_of(self.spots, self.features, self.surface, found, TOGETHER)]
+        found = [self.ordered(T) for T in transforms(self.spots, self.features, rng)]
+        return [T for T, _ in best_of(found, self.fit, TOGETHER)]
 
 
 def hear(
@@ -121,7 +117,7 @@ def place(
     features, capture = heard.features, heard.other.capture
     camera = heard.pictures.looks.cameras.only(view)
     spots = spots_in(heard.pictures.looks, heard.said, features, view)
-    if len(spots.points) < LEAST:
+    if len(spots.points) < FEWEST:
         return []
     found = transforms(spots, features, rng, params.image_guesses, params.image_trials)
     answers = answers_of(features, heard.said, view)
@@ -129,10 +125,9 @@ def place(
         pixels, at = correspondences(answers, DRAWN, rng)
         pose = pnp(pixels, features.points[at], camera, int(rng.integers(2**31)))
         if pose is not None:
-            found.append((pose[0].inverse() @ camera.pose(0), 0.0))
-    best = best_of(
-        spots, features, heard.surface, found, params.image_keep, lambda T: prior(heard.ordered(T))
-    )  # fmt: skip
+            found.append(pose[0].inverse() @ camera.pose(0))
+    worth = lambda T: fit(spots, features, heard.surface, T) + prior(heard.ordered(T))  # noqa: E731
+    best = best_of(found, worth, params.image_keep)
     own = capture.cameras.pose(view)
     return [
         Placed(heard.half, int(capture.ids[view]), score, heard.ordered(T), own @ T.inverse()) for T, score in best
@@ -156,21 +151,16 @@ def guess(
     prior = lambda T: turned_over(T, *sides)  # noqa: E731
     placed: list[Placed] = []
     total = len(up.capture) + len(down.capture)
-    for h in heard:
-        for view in range(len(h.other.capture)):
-            placed += place(h, view, params, prior, rng)
-            tick(len({(p.half, p.image) for p in placed}), total)
+    views = [(heard_by, view) for heard_by in heard for view in range(len(heard_by.other.capture))]
+    for done, (heard_by, view) in enumerate(views):
+        placed += place(heard_by, view, params, prior, rng)
+        tick(done + 1, total)
     size = 2 * keys[0].embedding.radius
     images = by_image(placed, size)
     ballot = Votes(images.T_up_from_down[:, :3, :3], images.T_up_from_down[:, :3, 3], weights(images.score))
     guesses = [T for h in heard for T in h.together(rng)] + [T for T, _ in pooled(ballot, size, params.keep)]
-    scored = sorted(((sum(h.fit(T) for h in heard) + prior(T), -k) for k, T in enumerate(guesses)), reverse=True)
-    kept: list[Hypothesis] = []
-    for score, k in scored:
-        if all(guesses[-k].angle_deg(other.T_up_from_down) > NEAR_DEG for other in kept):
-            kept.append(Hypothesis(guesses[-k], score, SurfembSource.name))
-    tick(total, total)
-    return ByImage.with_images(kept[: params.keep], images)
+    best = best_of(guesses, lambda T: sum(h.fit(T) for h in heard) + prior(T), params.keep)
+    return ByImage.with_images([Hypothesis(T, score, SurfembSource.name) for T, score in best], images)
 
 
 def by_image(placed: list[Placed], size: float) -> ImagePoses:

@@ -124,6 +124,6 @@ def of_features(features: Features, canvas: Canvas) -> Picture:
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     shown = centred @ axes[:3].T
     tints = np.clip(127.5 * (1 + shown / (2.2 * shown.std(0) + 1e-9)), 0, 255)
-    canvas.tinted(features.points, features.normals, tints)
+    canvas.cloud(features.points, features.normals, tints)
     words = f"{len(features.points):,} points; like colours are alike to the network"
     return sheet([captioned(canvas.done(), "Features", words)], 1, 12)

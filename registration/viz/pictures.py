@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.geometry.camera import Cameras
-from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array, Rigid
 
@@ -55,45 +54,6 @@ def orbit(mesh_or_points: Array, azimuth_deg: float, elevation_deg: float, size:
     f = 0.5 * size * 5.6 * 1.06
     K = np.array([[f, 0, (size - 1) / 2], [0, f, (size - 1) / 2], [0, 0, 1]])
     return Cameras(K[None], R[None], t[None], size, size)
-
-
-def shaded(mesh: TriMesh, colours: NDArray | None, azimuth_deg: float, elevation_deg: float, size: int) -> Picture:
-    """A mesh on paper, lit from the viewer's upper left, smoothed at the edges."""
-    scale = 2
-    cameras = orbit(mesh.vertices, azimuth_deg, elevation_deg, size * scale)
-    _, face = depth_image(Caster(mesh.vertices, mesh.faces), cameras, 0)
-    seen = face >= 0
-    corners = mesh.faces[face[seen]]
-    normals = mesh.vertex_normals()[corners].mean(1) @ cameras.R[0].T
-    lamp = np.array([-0.4, -0.6, -0.7]) / np.linalg.norm([0.4, 0.6, 0.7])
-    light = 0.5 + 0.6 * np.clip((normals * lamp).sum(1), 0, 1)
-    tint = np.full((len(corners), 3), 185.0) if colours is None else colours[corners].mean(1)
-    image = np.full((size * scale, size * scale, 3), float(PAPER))
-    image[seen] = np.clip(tint * light[:, None], 0, 255)
-    return image.reshape(size, scale, size, scale, 3).mean((1, 3)).astype(np.uint8)
-
-
-def scattered(
-    clouds: list[tuple[Array, Array, tuple[int, int, int]]], azimuth_deg: float, elevation_deg: float, size: int
-) -> Picture:
-    """Clouds (points, normals, colour) on paper, near points over far ones."""
-    points = np.concatenate([c[0] for c in clouds])
-    normals = np.concatenate([c[1] for c in clouds])
-    tint = np.concatenate([np.tile(np.array(c[2], float), (len(c[0]), 1)) for c in clouds])
-    cameras = orbit(points, azimuth_deg, elevation_deg, size)
-    uv, z = cameras.project(0, points)
-    facing = (normals @ cameras.R[0].T)[:, 2] < 0.2
-    light = 0.6 + 0.4 * np.clip(-(normals @ cameras.R[0].T)[:, 2], 0, 1)
-    image = np.full((size, size, 3), PAPER, np.uint8)
-    order = np.argsort(-z)
-    order = order[facing[order]]
-    xy = np.rint(uv[order]).astype(int)
-    value = (tint[order] * light[order, None]).astype(np.uint8)
-    for dx in (-1, 0, 1):
-        for dy in (-1, 0, 1):
-            x, y = np.clip(xy[:, 0] + dx, 0, size - 1), np.clip(xy[:, 1] + dy, 0, size - 1)
-            image[y, x] = value
-    return image
 
 
 def outlined(

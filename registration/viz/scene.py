@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from registration.fuse.record import Fused
 from registration.geometry.camera import Cameras
 from registration.geometry.rigid import Array, Rigid
-from registration.nerf.record import Cloud
+from registration.nerf.record import Cloud, NerfHalf
 
 MOST_CAMERAS = 60
 """Frusta drawn of one capture: more of them hide each other."""
@@ -23,6 +24,12 @@ class Skin:
     faces: NDArray[np.int64]  # (f, 3)
     normals: Array  # (v, 3)
     colours: NDArray[np.uint8]  # (v, 3)
+
+    @classmethod
+    def of(cls, record: NerfHalf | Fused) -> Skin:
+        """The mesh of a half or of the whole model, in its own colours."""
+        colours = record.vertex_colours if isinstance(record, NerfHalf) else record.colours
+        return cls(record.vertices, record.faces, record.normals, np.asarray(colours, np.uint8))
 
 
 @dataclass(frozen=True, eq=False)

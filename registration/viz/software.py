@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.geometry.camera import Cameras
+from registration.geometry.mesh import barycentric, blended
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 from registration.viz.pictures import PAPER, Picture, orbit
 from registration.viz.scene import Skin
 
+Drawing = NDArray[np.uint8]  # (h, w, 4)
 FINE = 2
 """Pixels drawn along each side of one that is shown."""
 INK = (40, 44, 52)
@@ -46,25 +48,22 @@ class Canvas:
         K = np.array([[f, 0, middle[0]], [0, f, middle[1]], [0, 0, 1]])
         return cls(Cameras(K[None], far.R, far.t, *map(int, size)))
 
-    def skin(self, skin: Skin, tint: tuple[int, int, int] | None = None) -> None:
-        """A mesh in its own colours or in one."""
-        depth, face = depth_image(Caster(skin.vertices, skin.faces), self.cameras, 0)
-        seen = (face >= 0) & (depth < self.depth)
-        corners = skin.faces[face[seen]]
-        colour = skin.colours[corners].mean(1) if tint is None else np.tile(np.array(tint, float), (len(corners), 1))
-        self.image[seen] = np.clip(colour * self._light(skin.normals[corners].mean(1))[:, None], 0, 255)
-        self.depth[seen] = depth[seen]
+    def skin(self, skin: Skin, tint: tuple[int, int, int] | None = None, caster: Caster | None = None) -> None:
+        """A mesh in its own colours or in one; with a caster of it that is there already."""
+        depth, face = depth_image(caster or Caster(skin.vertices, skin.faces), self.cameras, 0)
+        y, x = np.nonzero((face >= 0) & (depth < self.depth))
+        corners = skin.faces[face[y, x]]
+        places = self.cameras.places(0, np.stack([x, y], 1).astype(float), depth[y, x])
+        weights = barycentric(places, *(skin.vertices[corners[:, k]] for k in range(3)))
+        colour = np.einsum("nk,nkd->nd", weights, skin.colours[corners].astype(float)) if tint is None else np.array(tint)
+        self.image[y, x] = np.clip(colour * self._light(blended(skin.normals, corners, weights))[:, None], 0, 255)
+        self.depth[y, x] = depth[y, x]
 
-    def cloud(self, points: Array, normals: Array, colour: tuple[int, int, int], radius: int = 4) -> None:
-        """Points as small discs, lit; those that face away are left out."""
+    def cloud(self, points: Array, normals: Array, colour: Array | tuple[int, int, int], radius: int = 4) -> None:
+        """Points as small discs, lit, in one colour or each in its own; those that face away are left out."""
         facing = (normals @ self.cameras.R[0].T)[:, 2] < 0.2
-        value = np.array(colour, float) * self._light(normals[facing])[:, None]
+        value = np.broadcast_to(np.asarray(colour, float), points.shape)[facing] * self._light(normals[facing])[:, None]
         self._dots(points[facing], np.clip(value, 0, 255), radius)
-
-    def tinted(self, points: Array, normals: Array, colours: Array, radius: int = 5) -> None:
-        """Points as small discs in colours of their own (n, 3); those that face away are left out."""
-        facing = (normals @ self.cameras.R[0].T)[:, 2] < 0.2
-        self._dots(points[facing], np.clip(colours[facing], 0, 255), radius)
 
     def lines(self, segments: Array, colour: tuple[int, int, int], radius: int = 1) -> None:  # (n, 2, 3)
         """Straight lines, hidden where something stands before them."""
@@ -79,26 +78,34 @@ class Canvas:
         self._dots(points, np.tile(np.array(colour, float), (len(points), 1)), radius)
 
     def done(self) -> Picture:
-        """The picture, its edges smoothed."""
-        h, w = self.cameras.height // FINE, self.cameras.width // FINE
-        return self.image.reshape(h, FINE, w, FINE, 3).mean((1, 3)).astype(np.uint8)
+        """The picture on paper, its edges smoothed."""
+        return self._shrunk(self.image).astype(np.uint8)
+
+    def drawing(self) -> Drawing:
+        """The picture on nothing: what was not drawn is transparent."""
+        share = self._shrunk(np.isfinite(self.depth)[..., None])
+        rgb = self._shrunk(self.image * np.isfinite(self.depth)[..., None]) / np.maximum(share, 1e-9)
+        return np.concatenate([rgb, 255 * share], 2).round().clip(0, 255).astype(np.uint8)
+
+    @staticmethod
+    def _shrunk(image: Array | NDArray[np.bool_]) -> Array:  # (h, w, k) -> (h / FINE, w / FINE, k)
+        h, w, k = image.shape
+        return image.reshape(h // FINE, FINE, w // FINE, FINE, k).mean((1, 3))
 
     def _light(self, normals: Array) -> Array:
         return 0.55 + 0.55 * np.clip(normals @ self.cameras.R[0].T @ LAMP, 0, 1)
 
     def _dots(self, points: Array, colours: Array, radius: int) -> None:
         uv, z = self.cameras.project(0, points)
-        xy = np.rint(uv).astype(int)
+        order = np.argsort(-z, kind="stable")  # near ones are written last
+        middle, z, colours = np.rint(uv[order]).astype(int), z[order], colours[order]
         h, w = self.depth.shape
         reach = range(-radius, radius + 1)
-        disc = np.array([(x, y) for x in reach for y in reach if x * x + y * y <= radius * radius + 0.5])
-        xy = (xy[:, None] + disc).reshape(-1, 2)
-        z, colours = np.repeat(z, len(disc)), np.repeat(colours, len(disc), axis=0)
-        inside = (xy >= 0).all(1) & (xy[:, 0] < w) & (xy[:, 1] < h) & (z > 0)
-        inside[inside] = z[inside] < self.depth[xy[inside, 1], xy[inside, 0]]
-        order = np.flatnonzero(inside)[np.argsort(-z[inside], kind="stable")]  # near ones are written last
-        x, y = xy[order].T
-        self.image[y, x], self.depth[y, x] = colours[order], z[order]
+        for dx, dy in ((x, y) for x in reach for y in reach if x * x + y * y <= radius * radius + 0.5):
+            x, y = middle.T + np.array([[dx], [dy]])
+            inside = np.flatnonzero((x >= 0) & (y >= 0) & (x < w) & (y < h) & (z > 0))
+            inside = inside[z[inside] < self.depth[y[inside], x[inside]]]
+            self.image[y[inside], x[inside]], self.depth[y[inside], x[inside]] = colours[inside], z[inside]
 
 
 def captioned(picture: Picture, title: str, said: str = "", room: int = 3) -> Picture:

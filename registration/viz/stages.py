@@ -39,7 +39,7 @@ def of_capture(capture: Capture, most: int = 12) -> Picture:
 
 def of_half(nerf: NerfHalf, half: str) -> Picture:
     """The surface of one half from three sides in its own colours, and how its training went."""
-    panels = sides(Skin(nerf.vertices, nerf.faces, nerf.normals, nerf.vertex_colours))
+    panels = sides(Skin.of(nerf))
     tint = UP if half == "up" else DOWN
     curve = lines([(nerf.curve, tint)], "step", "error of the colours", PANEL, PANEL * 3 // 4)
     said = f"PSNR {nerf.psnr:.1f} dB, silhouettes agree by {nerf.mask_iou:.3f}; {len(nerf.odd)} images do not fit"
@@ -96,7 +96,7 @@ def of_model(fused: Fused, model: Model | None = None) -> Picture:
         said.append(f"PSNR {', '.join(f'{v:.1f}' for v in model.psnr)} dB (up, down)")
     if model is not None and model.mask_iou:
         said.append(f"silhouettes agree by {', '.join(f'{v:.3f}' for v in model.mask_iou)}")
-    panels = sides(Skin(fused.vertices, fused.faces, fused.normals, np.asarray(fused.colours, np.uint8)))
+    panels = sides(Skin.of(fused))
     told = [said[0], "; ".join(said[1:]), ""]
     return sheet([captioned(p, f"Model, side {n + 1}", told[n]) for n, p in enumerate(panels)], 3, 12)
 

@@ -6,28 +6,28 @@ import io
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
-from registration.viz.pictures import PAPER, Picture, trimmed
-from registration.viz.render import around, mesh_drawn
+from registration.viz.pictures import Picture, trimmed
+from registration.viz.render import around
+from registration.viz.scene import Skin
+from registration.viz.software import Canvas
 
 PAUSE_MS = 80
 MOST_BYTES = 2_000_000
 
 
 def turned(
-    mesh: TriMesh, normals: Array, colours: NDArray | None, frames: int = 36, size: int = 320, elevation_deg: float = 25
+    skin: Skin, frames: int = 36, size: int = 320, elevation_deg: float = 25
 ) -> list[Picture]:
     """The model on paper, seen from all around."""
-    caster, reach = Caster(mesh.vertices, mesh.faces), round_box(mesh.vertices)
+    caster, reach = Caster(skin.vertices, skin.faces), round_box(skin.vertices)
     out = []
     for azimuth in np.arange(frames) * 360 / frames:
-        drawn = mesh_drawn(mesh, normals, colours, around(reach, azimuth, elevation_deg, size), caster).astype(float)
-        alpha = drawn[..., 3:] / 255
-        out.append((alpha * drawn[..., :3] + (1 - alpha) * PAPER).round().astype(np.uint8))
+        canvas = Canvas(around(reach, azimuth, elevation_deg, size))
+        canvas.skin(skin, caster=caster)
+        out.append(canvas.done())
     return trimmed(out)
 
 

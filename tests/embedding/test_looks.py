@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from registration.embedding.bank import off_surface
 from registration.embedding.channels import LAYOUT, as_input, batch_of, switches, turned
 from registration.embedding.looks import facing, look_at, turned_to
 from registration.embedding.query import MASK_AT, inputs, pictures_of, quarter_turned
+from registration.errors import UserError
 from registration.geometry.camera import Cameras
 from tests.embedding.made import bank_of_knob, body_of
 from tests.geometry.bodies import capture_of, knob, ring
@@ -106,3 +108,12 @@ def test_looks_from_below_are_among_them_and_show_known_surface() -> None:
     assert bank.own.sum() == 6 and len(bank.looks) > 40
     assert (bank.looks.R[:, 2, 2] > 0).any() and (bank.looks.R[:, 2, 2] < 0).any()
     assert bank.looks.known[bank.looks.hit].all()
+
+
+def test_settings_that_cannot_be_are_one_line() -> None:
+    with pytest.raises(UserError, match="no such channel"):
+        switches(("normal",))
+    with pytest.raises(UserError, match="no such channel"):
+        switches(())
+    with pytest.raises(UserError, match="a multiple of 16"):
+        bank_of_knob(8, 50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -54,7 +55,7 @@ def spots_and_features(seed: int, wrong: float):
 def test_a_motion_is_found_among_many_wrong_answers(seed: int) -> None:
     spots, features, T = spots_and_features(seed, wrong=0.8)
     found = transforms(spots, features, np.random.default_rng(0))
-    best = best_of(spots, features, KDTree(features.points), found, 3)
+    best = best_of(found, partial(fit, spots, features, KDTree(features.points)), 3)
     assert best[0][0].angle_deg(T) < 12 and np.linalg.norm(best[0][0].t - T.t) < 8
     assert all(a[1] >= b[1] for a, b in pairwise(best))
 
@@ -69,10 +70,10 @@ def test_the_true_motion_fits_better_than_others() -> None:
 def test_a_prior_can_overrule() -> None:
     spots, features, T = spots_and_features(4, wrong=0.3)
     turned = T @ Rigid.exp([np.pi, 0, 0, 0, 0, 0])
-    surface = KDTree(features.points)
+    alone = partial(fit, spots, features, KDTree(features.points))
     prior = lambda M: -50.0 if M.angle_deg(T) < 30 else 0.0  # noqa: E731
-    best = best_of(spots, features, surface, [(T, 0.0), (turned, 0.0)], 2, prior)
-    assert best[0][0].angle_deg(turned) < 1e-3
+    assert best_of([turned, T], alone, 2)[0][0] is T
+    assert best_of([T, turned], lambda M: alone(M) + prior(M), 2)[0][0] is turned
 
 
 @settings(max_examples=10, deadline=None)

@@ -24,6 +24,7 @@ from registration.geometry.distance import surface_distance
 from registration.geometry.mesh import TriMesh
 from registration.geometry.ply import write_ply
 from registration.geometry.rigid import Rigid
+from registration.viz.scene import Skin
 from registration.viz.turntable import as_film, turned
 from tests.geometry.bodies import knob
 from tests.report.made import finished, fused
@@ -152,7 +153,8 @@ def test_an_index_leaves_out_what_is_not_finished(tmp_path: Path) -> None:
 
 def test_a_turntable_turns_once_and_is_small(tmp_path: Path) -> None:
     mesh = knob()
-    pictures = turned(mesh, mesh.vertex_normals(), None, frames=8, size=96)
+    grey = np.full((len(mesh.vertices), 3), 120, np.uint8)
+    pictures = turned(Skin(mesh.vertices, mesh.faces, mesh.vertex_normals(), grey), frames=8, size=96)
     assert len(pictures) == 8 and len({p.shape for p in pictures}) == 1
     assert np.abs(pictures[0].astype(int) - pictures[4]).mean() > 1
     for kind in ("gif", "webp"):
