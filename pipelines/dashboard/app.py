@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from statistics import median
 
@@ -42,9 +42,9 @@ LARGEST = 40_000_000
 
 
 @st.cache_data(ttl=5, show_spinner=False)
-def everything(runs: tuple[str, ...]) -> list[Row]:
+def everything(runs: tuple[str, ...], store: str | None) -> list[Row]:
     """All rows, read again when they are a few seconds old."""
-    return rows_of(map(Path, runs))
+    return rows_of(map(Path, runs), Path(store) if store else None)
 
 
 def choice(rows: list[Row]) -> list[Row]:
@@ -99,7 +99,8 @@ def one_object(rows: list[Row]) -> None:
         st.markdown(f"- {plain(reason)}")
     dataset, number = row.dataset, row.object.removeprefix("obj_").lstrip("0") or "0"
     st.caption("In 3D, on a terminal:")
-    st.code(f"regpipe view --web --out {row.run} --dataset {dataset} --objid {number}", language="shell")
+    line = f"regpipe view --web --out {row.run} --store {row.store} --dataset {dataset} --objid {number}"
+    st.code(line, language="shell")
     if not row.report.is_file():
         st.info(f"No report yet: {row.report}")
         return
@@ -142,7 +143,7 @@ def of_sources(rows: list[Row]) -> None:
     """The sources over all objects, and for each."""
     facts = [f for r in rows for f in compare.source_facts(r)]
     if not facts:
-        st.info("What single sources guessed is in the store (.store in the results folder), and it is not there.")
+        st.info("What single sources guessed is in the store, which --store names (OUT/.store by default), and it is not there.")
         return
     st.dataframe(
         compare.sources_compared(rows), column_config=COLUMNS, hide_index=True, alt="One line for every source"
@@ -164,7 +165,8 @@ def training(rows: list[Row]) -> None:
         if not kept:
             st.info("No training curve is kept for this object.")
     st.subheader("TensorBoard")
-    folders = [str(f) for run in sorted({r.run for r in rows}) for f in curves.event_folders(Path(run))]
+    roots = sorted({Path(r.run) for r in rows} | {r.store for r in rows})
+    folders = list(dict.fromkeys(str(f) for root in roots for f in curves.event_folders(root)))
     if not folders:
         st.info("No event files (events.out.tfevents.*) below these runs.")
         return
@@ -202,13 +204,13 @@ PAGES = {"Runs": overview, "Object": one_object, "Compare": side_by_side, "Curve
 """A source that has something of its own to show adds its page here."""
 
 
-def main(runs: tuple[str, ...]) -> None:
+def main(runs: tuple[str, ...], store: str | None) -> None:
     """The page that was chosen."""
     st.set_page_config("regpipe", layout="wide")
     with st.sidebar:
         st.title("regpipe")
         page = st.radio("Page", list(PAGES), key="page", label_visibility="collapsed")
-    rows = everything(runs)
+    rows = everything(runs, store)
     if not rows:
         st.info(f"Nothing has been run yet in {', '.join(runs)}: regpipe run --dataset mini --objid 1 is a start.")
         return
@@ -216,4 +218,8 @@ def main(runs: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main(tuple(sys.argv[1:]))
+    asked = ArgumentParser()
+    asked.add_argument("runs", nargs="+")
+    asked.add_argument("--store")
+    found = asked.parse_args()
+    main(tuple(found.runs), found.store)

@@ -25,6 +25,8 @@ class Row:
     dataset: str
     object: str
     folder: Path
+    store: Path
+    """Where its artifacts are."""
     verdict: str
     confidence: float | None = None
     source: str = ""
@@ -56,39 +58,34 @@ class Row:
         return 100 * self.chamfer_mm / self.diameter_mm if self.chamfer_mm is not None and self.diameter_mm else None
 
     @property
-    def store(self) -> Path:
-        """Where its artifacts are, if they are in their usual place."""
-        return Path(self.run) / ".store"
-
-    @property
     def report(self) -> Path:
         """Where its report is, if there is one."""
         return self.folder / "report" / "index.html"
 
 
-def rows_of(runs: Iterable[Path]) -> list[Row]:
-    """Every object below the results folders, by name."""
+def rows_of(runs: Iterable[Path], store: Path | None = None) -> list[Row]:
+    """Every object below the results folders, by name; their artifacts are in one store, or each folder has its own."""
     out = []
     for run in runs:
+        kept = store or run / ".store"
         done = {p.parent for p in run.glob("*/obj_*/result.json")}
-        begun = {run / p.parent.name / p.name for p in (run / ".store").glob("*/obj_*") if p.is_dir()}
-        out += [row_of(folder, str(run)) for folder in sorted(done | begun)]
+        begun = {run / p.parent.name / p.name for p in kept.glob("*/obj_*") if p.is_dir()}
+        out += [row_of(folder, str(run), kept) for folder in sorted(done | begun)]
         if (run / "result.json").is_file():  # of two captures that were named
-            out.append(row_of(run, str(run)))
+            out.append(row_of(run, str(run), kept))
     return out
 
 
-def row_of(folder: Path, run: str) -> Row:
+def row_of(folder: Path, run: str, store: Path) -> Row:
     """One object; what its result does not tell is None."""
     result = read_result(folder)
     dataset, name = folder.parent.name, folder.name
     if result is None:
-        seconds = kept_seconds(Path(run) / ".store" / dataset / name)
-        return Row(run, dataset, name, folder, UNFINISHED, stages=seconds)
+        return Row(run, dataset, name, folder, store, UNFINISHED, stages=kept_seconds(store / dataset / name))
     model = mapping(result.get("model"))
     written = (folder / "result.json").stat().st_mtime
     return Row(
-        run, dataset, name, folder, ACCEPTED if result.get("accepted") is True else REFUSED,
+        run, dataset, name, folder, store, ACCEPTED if result.get("accepted") is True else REFUSED,
         confidence=number(result.get("confidence")), source=str(result.get("source", "")),
         chamfer_mm=number(result.get("chamfer_mm")), diameter_mm=number(result.get("diameter_mm")),
         psnr_db=mean(model.get("psnr_db")), mask_iou=mean(model.get("mask_iou")),

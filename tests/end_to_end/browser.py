@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -39,6 +40,14 @@ def page(width: int = 1280, height: int = 900) -> Iterator[Any]:
             yield out
         finally:
             browser.close()
+
+
+def mini_run() -> Path:
+    """Results of a real run of the bundled example, or a skip that says how to make one."""
+    root = Path(os.environ.get("REGPIPE_RUNS") or Path(__file__).parents[2] / "runs")
+    if not (root / "mini/obj_000001/report/index.html").exists():
+        pytest.skip(f"no run in {root}: regpipe run --dataset mini --objid 1 (or REGPIPE_RUNS=folder of runs)")
+    return root
 
 
 def strangers(page: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.dashboard import curves
-from tests.end_to_end.browser import free_port, need, page, served, strangers
+from tests.end_to_end.browser import PATIENCE, free_port, mini_run, need, page, served, strangers
 from tests.view.made import kept_run, publish
 
 pytestmark = pytest.mark.slow
@@ -105,3 +105,27 @@ def test_curves_of_tensorboard_are_drawn(board: Any, runs: tuple[Path, Path]) ->
     drawn.wait_for()
     assert drawn.bounding_box()["height"] > 100
     assert board.get_by_test_id("stException").count() == 0
+
+
+def test_a_real_run_of_the_bundled_example_is_listed_and_opened(board: Any) -> None:
+    desk = {"width": 1500, "height": 1200}
+    with (
+        served(free_port(), "dashboard", "--out", mini_run()) as address,
+        board.context.browser.new_context(viewport=desk) as own,
+    ):
+        it = own.new_page()
+        it.set_default_timeout(1000 * PATIENCE)
+        it.goto(address)
+        it.get_by_label("Name contains").fill("mini 1")
+        it.get_by_label("Name contains").press("Enter")
+        it.get_by_text("1 of").wait_for()
+        counted(it, 1, 0, 0)
+        opened(it, "Object")
+        it.get_by_text("Open the report here").click()
+        it.frame_locator("iframe").get_by_role("heading", name="mini/obj_000001").wait_for()
+        opened(it, "Compare")
+        it.get_by_role("tab", name="Sources").click()
+        it.get_by_text("Cost is a loss of log-likelihood").wait_for()
+        opened(it, "Curves")
+        it.get_by_text("nerf-down: error of the colours").wait_for()
+        assert it.get_by_test_id("stException").count() == 0

@@ -15,7 +15,7 @@ from pipelines.view.find import find
 from pipelines.view.gather import gather
 from registration.viz.scene import Scene
 from registration.viz.web import PATH
-from tests.end_to_end.browser import free_port, need, page, served, strangers
+from tests.end_to_end.browser import free_port, mini_run, need, page, served, strangers
 from tests.view.made import kept_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
@@ -78,6 +78,28 @@ def test_the_page_shows_both_clouds_and_toggles_change_it(out: Path) -> None:
         one = settled(it)
         assert share(one, blue) < 0.2 * share(both, blue) and share(one, orange) > 0.002
         assert asked == [], "the page asks others"
+
+
+def test_a_real_run_of_the_bundled_example_is_shown() -> None:
+    viser = need("viser", CURE)
+    from registration.viz.web import Web
+
+    real = gather(find(mini_run(), None, "mini", 1))
+    server = viser.ViserServer(host="127.0.0.1", port=free_port(), verbose=False)
+    try:
+        viewer = Web(server, real)
+        viewer.build()
+        names = {node.name for nodes in viewer.nodes.values() for node in nodes}
+    finally:
+        server.stop()
+    assert {"/up/cloud", "/down/cloud", "/model"} <= names
+    with page() as it, served(free_port(), "view", "--out", mini_run(), "--dataset", "mini", "--objid", 1, "--web") as address:
+        it.goto(address)
+        it.get_by_text("ccepted, confidence").wait_for()
+        shown = settled(it)
+        assert share(shown, blue) + share(shown, orange) > 0.004
+        it.get_by_label("model", exact=True).click()
+        assert np.abs(settled(it) - shown).max() > 60
 
 
 def settled(it: Any) -> np.ndarray:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipelines.report.finished import write_index, write_report
 from pipelines.report.made import told
+from tests.end_to_end.browser import mini_run
 from tests.report.made import finished, made, result
 
 CHROMIUM = os.environ.get("REGPIPE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -240,10 +241,7 @@ def test_every_control_can_be_reached_and_named(runs: Path, opened: Opened) -> N
 
 
 def test_a_real_run_of_the_bundled_example_opens_offline(opened: Opened) -> None:
-    root = Path(os.environ.get("REGPIPE_RUNS") or Path(__file__).parents[2] / "runs")
-    file = root / "mini/obj_000001/report/index.html"
-    if not file.exists():
-        pytest.skip(f"no {file}: regpipe run --dataset mini --objid 1 (or REGPIPE_RUNS=folder of runs)")
+    file = mini_run() / "mini/obj_000001/report/index.html"
     page = opened(file)
     assert "mini/obj_000001" in page.inner_text("h1") and "ccepted" in page.inner_text("main")
     first = picture(page)
