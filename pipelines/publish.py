@@ -12,6 +12,7 @@ from pipelines.execute import Run
 from pipelines.report.finished import write_report
 from pipelines.report.made import command
 from pipelines.store import versions, write_whole
+from registration.geometry.rigid import Rigid
 
 NEEDED = ("icp", "nerf-full", "labels", "report")
 
@@ -30,11 +31,11 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         write_whole(out / "labels" / name, json.dumps(body, indent=1))
     result = {
         "format": 1,
-        "T_up_from_down": model.T_up_from_down.as_matrix().tolist(),
-        "scale": 1.0,
+        "T_up_from_down": model.T_up_from_down.after_scale(model.scale).tolist(),
+        "scale": model.scale,
         "confidence": round(icp.confidence, 4),
         "accepted": bool(icp.accepted),
-        "alternatives": list(icp.alternatives),
+        "alternatives": [in_own_units(entry, model.scale) for entry in icp.alternatives],
         "source": icp.source,
         "candidates": icp.candidates,
         "chamfer_mm": icp.chamfer_mm,
@@ -55,6 +56,13 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     write_report(out, report, result)
     write_whole(out / "result.json", json.dumps(result, indent=1))
     return result
+
+
+def in_own_units(entry: dict[str, Any], scale: float) -> dict[str, Any]:
+    """An alternative as result.json tells it: of points of down as they were read."""
+    if scale == 1:
+        return entry
+    return entry | {"T_up_from_down": Rigid.from_matrix(entry["T_up_from_down"]).after_scale(scale).tolist()}
 
 
 def command_of(run: Run) -> str:

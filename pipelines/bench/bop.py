@@ -127,7 +127,7 @@ def score_labels(
     """Recalls over the images of `down`; ``ar_both`` is ``ar`` over both halves. Nothing where there are no labels."""
     if not (run / "labels").is_dir():
         return {}
-    T, G = Rigid.from_matrix(result["T_up_from_down"]), Rigid.from_matrix(facts["T_up_from_down"])
+    T, G = Rigid.from_similarity(result["T_up_from_down"]), Rigid.from_matrix(facts["T_up_from_down"])
     same, d, symmetries = Rigid.identity(), float(facts["diameter"]), symmetries_of(facts)
     captures = captures_of(store, f"{run.parent.name}/{run.name}", result.get("keys", {}))
     up = labelled(run / "labels" / "up", same, same, captures.get("up"))

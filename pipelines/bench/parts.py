@@ -89,7 +89,7 @@ def answer_of(run: Run, folder: Path, whole: bool) -> tuple[Rigid, float, bool] 
         result = read_result(folder)
         if result is None or result.get("keys") != {name: run.keys[name] for name in NEEDED}:
             return None
-        return Rigid.from_matrix(result["T_up_from_down"]), float(result["confidence"]), bool(result["accepted"])
+        return Rigid.from_similarity(result["T_up_from_down"]), float(result["confidence"]), bool(result["accepted"])
     place, key = run.place("icp"), run.keys["icp"]
     if place.manifest(key) is None:
         return None

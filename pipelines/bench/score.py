@@ -70,7 +70,7 @@ def score_one(run: Path, truth: Path, store: Path | None = None) -> dict[str, An
     if result is None:
         return row
     true, d = surface(truth.with_suffix(".ply")), float(facts["diameter"])
-    found = judged(Rigid.from_matrix(result["T_up_from_down"]), facts, true)
+    found = judged(Rigid.from_similarity(result["T_up_from_down"]), facts, true)
     row |= {
         "accepted": result["accepted"],
         "confidence": result["confidence"],

@@ -37,13 +37,14 @@ def drawn(run: Any, stage: str) -> Picture:
     if kind in ("correspondences", "embedding", "features"):
         return of_learned(record, kind, rest)
     if kind == "poses":
-        return draw.of_guesses(record, run.record("clouds"), rest)
+        return draw.of_guesses(record, run.record("clouds").alike(), rest)
     if stage == "verify":
-        return draw.of_verdict(record, run.record("clouds"))
+        return draw.of_verdict(record, run.record("clouds").alike())
     if stage == "icp":
         return of_icp(run, record)
     if stage == "labels":
-        return draw.of_labels(run.record("capture-up"), run.record("capture-down"), run.record("nerf-full"))
+        model = run.record("nerf-full")
+        return draw.of_labels(run.record("capture-up"), run.record("capture-down").scaled(model.scale), model)
     return draw.of_model(record.fused, record) if stage == "nerf-full" else draw.of_model(record)
 
 
@@ -55,6 +56,7 @@ def of_icp(run: Any, icp: Any) -> Picture:
     clouds = run.record("clouds")
     nerfs, captures = ({h: run.record(f"{kind}-{h}") for h in ("up", "down")} for kind in ("nerf", "capture"))
     path = retraced(icp, clouds, nerfs, captures, run.config.icp, run.config.seed)
+    clouds = clouds.alike(icp.scale)
     return of_steps(places_of(clouds, icp, path, None), path, clouds)
 
 
@@ -74,15 +76,18 @@ def of_learned(record: Any, kind: str, half: str) -> Picture:
 def of_one_image(run: Any, half: str, image: int, pose: Any, score: float) -> Picture:
     """What the learned correspondences say of one image of a half, and the best pose they lead to."""
     from registration.nerf.device import device_of
-    from registration.sources.base import HalfModel
+    from registration.sources.base import halves_of
     from registration.sources.surfemb import seen_and_said
     from registration.viz.matches import of_image
 
     reference = "up" if half == "down" else "down"
     capture, features = run.record(f"capture-{half}"), run.record(f"features-{reference}")
     view = int((capture.ids == image).nonzero()[0][0])
-    model = HalfModel(capture, run.record(f"nerf-{half}"), getattr(run.record("clouds"), half))
+    up, down = halves_of(
+        run.record("clouds"), *(run.record(f"{what}-{h}") for what in ("nerf", "capture") for h in ("up", "down"))
+    )
+    model, other = (up, down) if half == "up" else (down, up)
     pictures, said = seen_and_said(features, model, device_of(run.device), [view])
     if pose is not None:
-        pose = pictures.looks.cameras.pose(0) @ capture.cameras.pose(view).inverse() @ pose
-    return of_image(pictures, said, features, run.record(f"nerf-{reference}"), pose, score, f"{half} {image}")
+        pose = pictures.looks.cameras.pose(0) @ model.capture.cameras.pose(view).inverse() @ pose
+    return of_image(pictures, said, features, other.nerf, pose, score, f"{half} {image}")

@@ -10,8 +10,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipelines.report.markup import shell
 from pipelines.report.words import percent
 from registration.geometry.rigid import Rigid
@@ -56,7 +54,7 @@ def cells(name: str, result: dict[str, Any]) -> list[Cell]:
     """One object's row, without the picture."""
     number = int(name.removeprefix("obj_")) if name.removeprefix("obj_").isdigit() else 0
     d, apart = float(result["diameter_mm"]), float(result["chamfer_mm"])
-    turn = Rigid.from_matrix(np.array(result["T_up_from_down"])).angle_deg()
+    turn = Rigid.from_similarity(result["T_up_from_down"]).angle_deg()
     fits = result.get("silhouettes") or result.get("model", {}).get("mask_iou") or []
     others = sum(not a.get("same_model") for a in result.get("alternatives", []))
     seconds = sum(result.get("stages", {}).values())

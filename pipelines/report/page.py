@@ -60,6 +60,8 @@ def make_report(
     nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture], cad: CadCheck | None = None,
 ) -> Report:  # fmt: skip
     """The page, its thumbnail and the Chamfer table; how it was made is filled in by whoever knows."""
+    clouds = clouds.alike(model.scale)
+    nerfs, captures = (nerfs[0], nerfs[1].scaled(model.scale)), (captures[0], captures[1].scaled(model.scale))
     T, name = model.T_up_from_down, captures[0].name.removesuffix("_up")
     caster = Caster(model.fused.vertices, model.fused.faces)
     seen = measured(model, clouds, captures, caster, icp.diameter_mm)

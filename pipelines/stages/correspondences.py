@@ -10,11 +10,17 @@ from registration.nerf.record import Clouds, NerfHalf
 from registration.sources.base import HalfModel
 
 
-def run(ctx: Context, params: CorrespondenceParams, capture: Capture, nerf: NerfHalf, clouds: Clouds) -> Correspondences:
+def run(
+    ctx: Context, params: CorrespondenceParams, capture: Capture, nerf: NerfHalf, clouds: Clouds
+) -> Correspondences:
     """Render."""
     from registration.sources.surfemb import bank_of
 
-    cloud = clouds.up if ctx.stage.endswith("-up") else clouds.down
-    bank = bank_of(HalfModel(capture, nerf, cloud), clouds.diameter_mm, params, ctx.rng, ctx.tick)
+    half = (
+        HalfModel(capture, nerf, clouds.up)
+        if ctx.stage.endswith("-up")
+        else HalfModel(capture, nerf, clouds.down).scaled(clouds.scale)
+    )
+    bank = bank_of(half, clouds.diameter_mm, params, ctx.rng, ctx.tick)
     ctx.log.info("%s: %d looks, %d of them where the cameras stood", ctx.stage, len(bank.looks), bank.own.sum())
     return bank

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.fuse.record import Fused, Model
 from registration.nerf.params import FullParams
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import HalfModel
+from registration.sources.base import halves_of
 from registration.verify.record import Registration
 
 
@@ -23,10 +24,11 @@ def run(
 
     T = icp.T_up_from_down
     if not params.steps:
-        return passed_on(fuse, T, ())
-    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+        return replace(passed_on(fuse, T, ()), scale=icp.scale)
+    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down, icp.scale)
     seed, file = int(ctx.rng.integers(2**31)), ctx.scratch / "checkpoint.pt"
     model = whole_of(up, down, T, fuse, params, seed, device_of(ctx.device), file, ctx.tick)
+    model = replace(model, scale=icp.scale * model.scale)
     for note in model.notes:
         ctx.log.log(logging.INFO if model.joint else logging.WARNING, "%s: %s", capture_up.name, note)
     for capture, psnr, iou, old in zip(

@@ -8,7 +8,7 @@ from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
 from registration.fuse.record import Fused
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import HalfModel
+from registration.sources.base import halves_of
 from registration.verify.record import Registration
 
 
@@ -17,5 +17,5 @@ def run(
     capture_up: Capture, capture_down: Capture,
 ) -> Fused:  # fmt: skip
     """Merge both fields in the up frame."""
-    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down, icp.scale)
     return fuse(up, down, icp.T_up_from_down, params, ctx.rng)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import ByImage, HalfModel
-from registration.verify.decide import polished, refine, started_at
+from registration.sources.base import ByImage, halves_of
+from registration.verify.decide import polished, refine, resized, started_at
 from registration.verify.params import IcpParams
 from registration.verify.record import Registration, Verdict
 
@@ -24,13 +26,19 @@ def run(
     capture_up: Capture, capture_down: Capture, ask: dict[str, Callable[[], ByImage]],
 ) -> Registration:  # fmt: skip
     """The transform between the captures."""
-    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
     if params.image:
         rough = of_image(ask["surfemb"](), params.image)
         wide = replace(params, reach_coarse=ROUGH)
         T = polished(up, down, rough, clouds.diameter_mm, wide, ctx.rng)[2].T_up_from_down
         verify = started_at(verify, T, clouds.diameter_mm, f"image {params.image}")
-    return refine(up, down, verify, clouds.diameter_mm, params, ctx.rng)
+    scale = clouds.scale
+    if not (capture_up.metric and capture_down.metric):
+        start = Rigid.from_matrix(verify.T_up_from_down[0])
+        T, grown = resized(up, down, start, clouds.diameter_mm, params, ctx.rng.spawn(1)[0])
+        down, scale = down.scaled(grown), scale * grown
+        verify = replace(verify, T_up_from_down=np.concatenate([T.as_matrix()[None], verify.T_up_from_down[1:]]))
+    return replace(refine(up, down, verify, clouds.diameter_mm, params, ctx.rng), scale=scale)
 
 
 def of_image(found: ByImage, name: str) -> Rigid:

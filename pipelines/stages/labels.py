@@ -15,4 +15,4 @@ def run(
 ) -> Labels:
     """BOP label files."""
     objid = capture_up.notes.get("objid") or 1
-    return labels_of(capture_up, capture_down, model.T_up_from_down, model.fused, int(objid), icp.symmetries)
+    return labels_of(capture_up, capture_down.scaled(model.scale), model.T_up_from_down, model.fused, int(objid), icp.symmetries)

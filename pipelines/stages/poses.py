@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import HalfModel, Hypotheses
+from registration.sources.base import Hypotheses, halves_of
 from registration.sources.catalogue import load
 from registration.sources.params import PosesParams
 
@@ -15,7 +15,7 @@ def run(
     capture_down: Capture,
 ) -> Hypotheses:  # fmt: skip
     """Ask the source that the stage is named after; it may have nothing to say."""
-    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
     found = load(ctx.stage.removeprefix("poses-")).fit(up, params, ctx.rng, ctx.tick).propose(down, ctx.rng, ctx.tick)
     ctx.log.info("%s: %d hypotheses", ctx.stage, len(found))
     return Hypotheses.of(found)

@@ -6,7 +6,7 @@ from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.embedding.record import Features
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import ByImage, HalfModel
+from registration.sources.base import ByImage, halves_of
 from registration.sources.params import PosesParams
 
 
@@ -18,7 +18,7 @@ def run(
     from registration.nerf.device import device_of
     from registration.sources.surfemb import guess
 
-    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
     found = guess(up, down, (features_up, features_down), params, ctx.rng, device_of(ctx.device), ctx.tick)
     placed = len(set(zip(found.images.half, found.images.image.tolist(), strict=True)))
     total = len(capture_up) + len(capture_down)

@@ -8,7 +8,7 @@ from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.errors import UserError
 from registration.nerf.record import Clouds, NerfHalf
-from registration.sources.base import HalfModel, Hypotheses
+from registration.sources.base import Hypotheses, halves_of
 from registration.sources.catalogue import in_order
 from registration.verify.decide import Trial
 from registration.verify.params import VerifyParams
@@ -20,7 +20,7 @@ def run(
     capture_down: Capture, ask: dict[str, Callable[[], Hypotheses]],
 ) -> Verdict:  # fmt: skip
     """Ask sources until one model is accepted; rank all that they guessed."""
-    up, down = HalfModel(capture_up, nerf_up, clouds.up), HalfModel(capture_down, nerf_down, clouds.down)
+    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
     trial = Trial.of(up, down, clouds.diameter_mm, params, ctx.rng)
     cheap, dear = in_order(params.sources, list(ask))
     patient = params.sources != ("auto",)

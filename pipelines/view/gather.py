@@ -17,7 +17,7 @@ from registration.geometry.camera import Cameras
 from registration.geometry.ply import read_ply
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds
-from registration.sources.base import HalfModel
+from registration.sources.base import halves_of
 from registration.verify.decide import gaps_between, polished
 from registration.verify.params import IcpParams
 from registration.verify.record import Registration
@@ -31,17 +31,22 @@ def gather(found: Found) -> Scene:
     clouds, icp, full = shelf.record("clouds"), shelf.record("icp"), shelf.record("nerf-full")
     nerfs = {h: shelf.record(f"nerf-{h}") for h in ("up", "down")}
     captures = {h: shelf.record(f"capture-{h}") for h in ("up", "down")}
+    path, said = path_of(shelf, icp, clouds, nerfs, captures)
+    if clouds is not None:
+        scale = icp.scale if icp is not None else clouds.scale
+        clouds = clouds.alike(scale)
+        for kept in (nerfs, captures):
+            kept["down"] = kept["down"] and kept["down"].scaled(scale)
     up, down = (
         Half(clouds and getattr(clouds, h), nerfs[h] and Skin.of(nerfs[h]), shots_of(captures[h], found.folder, h, shelf.missing))
         for h in ("up", "down")
     )
-    path, said = path_of(shelf, icp, clouds, nerfs, captures)
     fused = full.fused if full is not None else shelf.record("fuse")
     model = Skin.of(fused) if fused is not None else published_model(found.folder)
     moved = full.T_up_from_down if full is not None else None
     places = places_of(clouds, icp, path, moved)
     if not places and result is not None:
-        places = (Place("as published", Rigid.from_matrix(result["T_up_from_down"]), "the transform of result.json"),)
+        places = (Place("as published", Rigid.from_similarity(result["T_up_from_down"]), "the transform of result.json"),)
     if clouds is None:
         shelf.missing.append("clouds of the halves: no artifact is kept, so only the finished model can be shown")
     if clouds is None and model is None:
@@ -72,7 +77,7 @@ def shots_of(capture: Capture | None, folder: Path, half: str, missing: list[str
     place = folder / "labels" / half
     try:
         poses, cams = (json.loads((place / f"scene_{n}.json").read_text()) for n in ("gt", "camera"))
-        T_up_from_down = Rigid.from_matrix((read_result(folder) or {})["T_up_from_down"])
+        T_up_from_down = Rigid.from_similarity((read_result(folder) or {})["T_up_from_down"])
         K = np.array([cams[i]["cam_K"] for i in poses], float).reshape(-1, 3, 3)
         R = np.array([poses[i][0]["cam_R_m2c"] for i in poses], float).reshape(-1, 3, 3)
         t = np.array([poses[i][0]["cam_t_m2c"] for i in poses], float)
@@ -115,7 +120,7 @@ def alternatives_of(icp: Registration | None, result: dict[str, Any] | None) -> 
     for n, entry in enumerate(told):
         same = "the same model" if entry.get("same_model") else "another model"
         said = f"{same}, confidence {float(entry['confidence']):.3f}"
-        out.append(Place(f"alternative {n + 1}", Rigid.from_matrix(entry["T_up_from_down"]), said))
+        out.append(Place(f"alternative {n + 1}", Rigid.from_similarity(entry["T_up_from_down"]), said))
     return tuple(out)
 
 
@@ -154,7 +159,7 @@ def retraced(
     icp: Registration, clouds: Clouds, nerfs: dict[str, Any], captures: dict[str, Any], params: IcpParams, seed: int
 ) -> tuple[Place, ...]:
     """Every step of the ICP, run again from where it began, by the same parameters and the same chance."""
-    up, down = (HalfModel(captures[h], nerfs[h], getattr(clouds, h)) for h in ("up", "down"))
+    up, down = halves_of(clouds, nerfs["up"], nerfs["down"], captures["up"], captures["down"], icp.scale)
     start = Rigid.from_matrix(icp.start)
     steps, rng = [start], np.random.default_rng([seed, zlib.crc32(b"icp")])
     a, b, _ = polished(up, down, start, clouds.diameter_mm, params, rng, steps.append)

@@ -240,7 +240,7 @@ def assemble(name: str, folder: Folder, good: list[tuple[Frame, dict[str, NDArra
     """Crops of one size, stacked."""
     frames = [f for f, _ in good]
     entries = [f.entry for f in frames]
-    parts = {key: np.stack([c[key] for _, c in good]) for key in good[0][1]}
+    parts: dict[str, Any] = {key: np.stack([c[key] for _, c in good]) for key in good[0][1]}
     inside = parts.pop("inside")
     scales = {e.depth_scale for e in entries}
     ids = {e.objid for e in entries} - {None}

@@ -36,6 +36,8 @@ class Capture:
     files: tuple[str, ...] = ()  # (n,) colour images, relative to the capture's folder
     notes: dict[str, Any] = field(default_factory=dict)
     """What the reader had to say: skipped frames, their reasons, the kind of folder."""
+    metric: bool = True
+    """False where the unit is unknown, so that lengths are right but for a factor."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,6 +55,14 @@ class Capture:
             t=self.t[views], K_full=self.K_full[views], depth=pick(self.depth), inside=pick(self.inside),
             files=tuple(self.files[i] for i in views) if self.files else (),
         )  # fmt: skip
+
+    def scaled(self, factor: float) -> Capture:
+        """The same capture with all its lengths times a factor."""
+        if factor == 1:
+            return self
+        depth = None if self.depth is None else (self.depth * factor).astype(np.float32)
+        unit = {k: v * factor for k, v in self.notes.items() if k == "depth_scale"}
+        return replace(self, t=self.t * factor, depth=depth, notes=self.notes | unit)
 
     def moved(self, T_frame_from_capture: Rigid) -> Capture:
         """The same capture with its poses given in another frame."""

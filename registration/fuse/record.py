@@ -43,6 +43,8 @@ class Model:
     """The same of the model that was fused of the halves."""
     notes: tuple[str, ...]
     """What is to be told of it, in words."""
+    scale: float = 1.0
+    """Lengths of down times this are lengths of up, in whose unit the transform and the model are."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ class Solid:
 
     low: Array  # (3,)
     step: float
-    grid: NDArray[np.float32]  # (x, y, z) mm
-    slopes: NDArray[np.float32]  # (x, y, z, 4): the distance, mm, and the direction in which it grows
+    grid: NDArray[np.float32]  # (x, y, z) steps
+    slopes: NDArray[np.float32]  # (x, y, z, 4): the distance, steps, and the direction in which it grows
 
     @classmethod
     def from_field(cls, low: Array, step: float, sdf: NDArray[np.float32], sure: float = 2.0) -> Solid:
@@ -34,20 +34,24 @@ class Solid:
             inside, 0.5 - np.asarray(distance_transform_edt(inside)), np.asarray(distance_transform_edt(~inside)) - 0.5
         )
         near = np.clip((np.abs(far) - sure) / sure, 0, 1)  # 0: believe the field, 1: believe the measure
-        grid = (near * far + (1 - near) * np.clip(sdf, -2 * sure, 2 * sure)) * step
-        slopes = np.stack([grid, *np.gradient(grid, step)], 3).astype(np.float32)
+        grid = near * far + (1 - near) * np.clip(sdf, -2 * sure, 2 * sure)
+        slopes = np.stack([grid, *np.gradient(grid)], 3).astype(np.float32)
         return cls(low, step, grid.astype(np.float32), slopes)
+
+    def scaled(self, factor: float) -> Solid:
+        """The same solid in another size, about the origin."""
+        return replace(self, low=self.low * factor, step=self.step * factor)
 
     def at(self, points: Array) -> Array:  # (n, 3) -> (n,)
         """Signed distance, mm; beyond the grid the way to it is added."""
         index, _, off = self._inside(points)
-        return sampled(self.grid[..., None], index)[:, 0] + off
+        return sampled(self.grid[..., None], index)[:, 0] * self.step + off
 
     def around(self, points: Array) -> tuple[Array, Array]:  # (n, 3) -> (n,), (n, 3)
         """Signed distance, and the direction in which it grows, about one long."""
         index, away, off = self._inside(points)
         read = sampled(self.slopes, index)
-        return read[:, 0] + off, np.where((off > 0)[:, None], away / np.maximum(off, 1e-9)[:, None], read[:, 1:])
+        return read[:, 0] * self.step + off, np.where((off > 0)[:, None], away / np.maximum(off, 1e-9)[:, None], read[:, 1:])
 
     def _inside(self, points: Array) -> tuple[Array, Array, Array]:
         """The nearest place of the grid, in its steps, and the way from there, mm."""

@@ -39,6 +39,10 @@ class Side:
             self, points=self.points[index], normals=self.normals[index], trust=self.trust[index], bright=bright
         )
 
+    def scaled(self, factor: float) -> Side:
+        """The same half in another size, about the origin of its frame; without its print."""
+        return replace(self, points=self.points * factor, solid=self.solid.scaled(factor), bright=None, tone=None)
+
 
 @dataclass(frozen=True)
 class IcpResult:
@@ -101,6 +105,28 @@ def align(
     return finish(up, down, T, reaches[-1], total, converged)
 
 
+def align_sized(
+    up: Side, down: Side, start: Rigid, scale: float, reaches: tuple[float, ...], iterations: int = 15
+) -> tuple[IcpResult, float]:
+    """The same where the lower half's unit is unknown: a motion of the half times ``scale``, and that scale."""
+    T, total, converged = start, 0, False
+    for reach in reaches:
+        damping, last = 1e-3, np.inf
+        converged = False
+        for _ in range(iterations):
+            A, b, cost = normal_equations(up, down.scaled(scale), T, reach, sized=True)
+            damping = damping * 10 if cost > last * (1 + 1e-9) else max(damping / 3, 1e-6)
+            last = cost
+            step: Array = np.asarray(np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(7), -b), float)
+            grown, middle = float(np.exp(np.clip(step[6], -0.1, 0.1))), up.points.mean(0)
+            T, scale = about(up, step[:6]) @ Rigid(T.R, middle + grown * (T.t - middle)), scale * grown
+            total += 1
+            if max(np.linalg.norm(step[:3]), abs(step[6])) < 1e-5 and np.linalg.norm(step[3:6]) < 1e-4 * reach:
+                converged = True
+                break
+    return finish(up, down.scaled(scale), T, reaches[-1], total, converged), scale
+
+
 def about(up: Side, step: Array) -> Rigid:
     """A small motion about the middle of the upper half, where turn and shift hardly mix."""
     middle = up.points.mean(0)
@@ -108,9 +134,10 @@ def about(up: Side, step: Array) -> Rigid:
     return Rigid(turn.R, middle - turn.R @ middle + step[3:])
 
 
-def normal_equations(up: Side, down: Side, T: Rigid, reach: float) -> tuple[Array, Array, float]:
-    """J'WJ (6, 6), J'Wr (6,) and the robust cost, for a small motion applied after T."""
-    middle, A, b, cost = up.points.mean(0), np.zeros((6, 6)), np.zeros(6), 0.0
+def normal_equations(up: Side, down: Side, T: Rigid, reach: float, sized: bool = False) -> tuple[Array, Array, float]:
+    """J'WJ (6, 6), J'Wr (6,) and the robust cost, for a small motion applied after T; a seventh unknown is the growth of down."""
+    n = 7 if sized else 6
+    middle, A, b, cost = up.points.mean(0), np.zeros((n, n)), np.zeros(n), 0.0
     for home, host, X in ((down, up, T), (up, down, T.inverse())):
         moved = X.apply(home.points)
         r, g, w = residuals(moved, X.turn(home.normals), host.solid, reach)
@@ -125,6 +152,8 @@ def normal_equations(up: Side, down: Side, T: Rigid, reach: float) -> tuple[Arra
         for slope, off, weight in rows:
             slope = slope if host is up else -T.turn(slope)  # the up points move the other way when T moves
             J = np.concatenate([np.cross(arm, slope), slope], 1)
+            if sized:  # about the middle; the lower solid's own distances grow with it
+                J = np.column_stack([J, (arm * slope).sum(1) + (off if host is down else 0)])
             A, b = A + (J * weight[:, None]).T @ J, b + (J * weight[:, None]).T @ off
     return A, b, cost
 

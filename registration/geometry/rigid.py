@@ -43,6 +43,13 @@ class Rigid:
         return cls(M[:3, :3], M[:3, 3])
 
     @classmethod
+    def from_similarity(cls, matrix: ArrayLike) -> Rigid:  # (4, 4)
+        """The motion of a matrix that may first multiply all lengths."""
+        M = np.array(matrix, float)
+        M[:3, :3] /= np.cbrt(np.linalg.det(M[:3, :3]))
+        return cls.from_matrix(M)
+
+    @classmethod
     def exp(cls, twist: ArrayLike) -> Rigid:  # (6,): rotation vector in radians, then shift
         """A small motion: turn by the first three, then shift by the last three."""
         w = np.asarray(twist, float)
@@ -53,6 +60,10 @@ class Rigid:
         M = np.eye(4)
         M[:3, :3], M[:3, 3] = self.R, self.t
         return M
+
+    def after_scale(self, scale: float) -> Array:  # (4, 4)
+        """The matrix that first multiplies all lengths, then moves."""
+        return self.as_matrix() @ np.diag([scale, scale, scale, 1.0])
 
     def apply(self, points: Array) -> Array:  # (..., 3)
         """Move points."""

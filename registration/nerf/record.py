@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ class Coarse:
     step: float
     """Voxel size in mm."""
     sdf: NDArray[np.float32]  # (x, y, z) voxels, negative inside
+
+    def scaled(self, factor: float) -> Coarse:
+        """In another size, about the origin."""
+        return replace(self, low=self.low * factor, step=self.step * factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,14 @@ class NerfHalf:
         shape = self.sdf.shape
         return Box(self.low, self.step, (shape[0], shape[1], shape[2]))
 
+    def scaled(self, factor: float) -> NerfHalf:
+        """In another size, about the origin."""
+        if factor == 1:
+            return self
+        coarse = None if self.coarse is None else self.coarse.scaled(factor)
+        low, step, vertices = self.low * factor, self.step * factor, self.vertices * factor
+        return replace(self, low=low, step=step, vertices=vertices, coarse=coarse)
+
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
@@ -69,12 +81,24 @@ class Cloud:
     def __len__(self) -> int:
         return len(self.points)
 
+    def scaled(self, factor: float) -> Cloud:
+        """In another size, about the origin."""
+        if factor == 1:
+            return self
+        return replace(self, points=self.points * factor)
+
 
 @dataclass(frozen=True, eq=False)
 class Clouds:
-    """Both halves, each in its own capture's frame."""
+    """Both halves, each in its own capture's frame and unit."""
 
     up: Cloud
     down: Cloud
     diameter_mm: float
-    """Largest extent of either half."""
+    """Largest extent of either half, in the unit of up."""
+    scale: float = 1.0
+    """Lengths of down times this are lengths of up; other than 1 only where a capture's unit is unknown."""
+
+    def alike(self, scale: float | None = None) -> Clouds:
+        """Both clouds in the unit of up; by this estimate of the scale, or by a better one."""
+        return replace(self, down=self.down.scaled(self.scale if scale is None else scale), scale=1.0)

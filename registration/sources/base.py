@@ -13,7 +13,7 @@ from registration.geometry.distance import Solid
 from registration.geometry.icp import Side
 from registration.geometry.paint import PRINTED, Printed, Tone
 from registration.geometry.rigid import Array, Rigid
-from registration.nerf.record import Cloud, NerfHalf
+from registration.nerf.record import Cloud, Clouds, NerfHalf
 from registration.progress import Tick
 from registration.sources.params import PosesParams
 
@@ -30,6 +30,10 @@ class HalfModel:
     capture: Capture
     nerf: NerfHalf
     cloud: Cloud
+
+    def scaled(self, factor: float) -> HalfModel:
+        """The same half with all its lengths times a factor."""
+        return HalfModel(self.capture.scaled(factor), self.nerf.scaled(factor), self.cloud.scaled(factor))
 
     def side(self, print_too: bool = False) -> Side:
         """The half as the ICP sees it; its print only if it is asked for."""
@@ -48,6 +52,15 @@ class HalfModel:
         """The half's print, of which so many points are held against another one's."""
         picked = np.sort(rng.permutation(len(self.cloud))[:points])
         return Printed.of(self.cloud.points, self.cloud.normals, self.cloud.colours / 255.0, picked)
+
+
+def halves_of(
+    clouds: Clouds, nerf_up: NerfHalf, nerf_down: NerfHalf, capture_up: Capture, capture_down: Capture,
+    scale: float | None = None,
+) -> tuple[HalfModel, HalfModel]:  # fmt: skip
+    """Both halves in the unit of up; by the first estimate of the scale between them, or by a better one."""
+    down = HalfModel(capture_down, nerf_down, clouds.down)
+    return HalfModel(capture_up, nerf_up, clouds.up), down.scaled(clouds.scale if scale is None else scale)
 
 
 @dataclass(frozen=True)

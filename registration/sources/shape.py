@@ -49,6 +49,23 @@ def outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array]
     return shifts, misfits
 
 
+def sized_outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array, Array]:
+    """The same where the lower half's unit is unknown: shifts (r, 3), scales (r,) and misfits (r,), mm, of every rotation."""
+    directions, table = spread_directions(DIRECTIONS), spread_directions(TABLE)
+    reach_up, reach_down = support(up, directions), support(down, table)
+    lookup = KDTree(table)
+    shifts, scales, misfits = np.empty((len(rotations), 3)), np.empty(len(rotations)), np.empty(len(rotations))
+    for chunk in np.array_split(np.arange(len(rotations)), max(1, len(rotations) // 500)):
+        turned = np.einsum("dk,rkj->rdj", directions, rotations[chunk])  # R' d
+        reach = reach_down[lookup.query(turned.reshape(-1, 3))[1]].reshape(len(chunk), -1)
+        J = np.concatenate([np.broadcast_to(directions, (len(chunk), *directions.shape)), reach[..., None]], 2)
+        found = np.linalg.solve(np.swapaxes(J, 1, 2) @ J, (np.swapaxes(J, 1, 2) @ reach_up)[..., None])[..., 0]
+        left = reach_up - (J @ found[..., None])[..., 0]
+        shifts[chunk], scales[chunk] = found[:, :3], found[:, 3]
+        misfits[chunk] = np.sqrt((np.sort(left**2, 1)[:, : int(0.9 * DIRECTIONS)]).mean(1))
+    return shifts, scales, misfits
+
+
 def distinct(rotations: Array, order: NDArray[np.intp], apart_deg: float, most: int) -> list[int]:
     """The first ones of an order, each at least so far from all chosen before."""
     chosen: list[int] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from registration.geometry.icp import IcpResult, Side, align, unseen
+from registration.geometry.icp import IcpResult, Side, align, align_sized, unseen
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
@@ -217,6 +217,16 @@ def started_at(verdict: Verdict, T: Rigid, diameter: float, words: str) -> Verdi
 def meets(a: Rigid, b: Rigid, diameter: float) -> bool:
     """Whether an alignment may be expected to bring both to the same place."""
     return a.angle_deg(b) < 5 * NEAR_DEG and bool(np.linalg.norm(a.t - b.t) < 3 * NEAR_SHARE * diameter)
+
+
+def resized(
+    up: HalfModel, down: HalfModel, start: Rigid, diameter: float, params: IcpParams, rng: np.random.Generator
+) -> tuple[Rigid, float]:
+    """What the lower half must grow by to fit best where it lies, and the motion that belongs to it then."""
+    a, b = (h.side().thinned(params.points, rng) for h in (up, down))
+    reaches = (params.reach_coarse * diameter, params.reach_fine * diameter)
+    result, grown = align_sized(a, b, start, 1.0, reaches, params.max_iterations)
+    return result.T_up_from_down, grown
 
 
 def refine(

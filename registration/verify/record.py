@@ -62,3 +62,5 @@ class Registration:
     reasons: tuple[str, ...]
     symmetries: dict[str, Any]
     """See Verdict."""
+    scale: float = 1.0
+    """Lengths of down times this are lengths of up, in whose unit everything here is."""

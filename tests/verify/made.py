@@ -44,7 +44,7 @@ def exact_half(mesh: TriMesh, capture: Capture, paint: Paint = grey) -> NerfHalf
     shape = solid.grid.shape
     places = Box(solid.low, solid.step, (shape[0], shape[1], shape[2])).points()
     return NerfHalf(
-        low=solid.low, step=solid.step, sdf=(solid.grid / solid.step).astype(np.float32),
+        low=solid.low, step=solid.step, sdf=solid.grid,
         colour=(255 * paint(places)).round().astype(np.uint8).reshape(*shape, 3), light=np.zeros((len(capture), 9), np.float32),
         shared_light=np.zeros(27, np.float32), axis=np.array([0.0, 0, 1]), vertices=mesh.vertices, faces=mesh.faces,
         normals=mesh.vertex_normals(), vertex_colours=(255 * paint(mesh.vertices)).round().astype(np.uint8),
