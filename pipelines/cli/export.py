@@ -37,6 +37,7 @@ KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntab
 @click.option(
     "--level", type=click.Choice(["fine", "coarse"]), help="cloud of a half: of which level.  [default: fine]"
 )
+@click.option("--guessed", is_flag=True, help="pred6d: what single images guessed (stage poses-surfemb), not the labels.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts are.  [default: OUT/.store]")
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="File or folder to write.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
@@ -48,6 +49,7 @@ def export(
     bop_root: Path,
     half: str | None,
     level: str | None,
+    guessed: bool,
     store: Path | None,
     to: Path,
     force: bool,
@@ -56,7 +58,8 @@ def export(
 
     ply and glb: the model, in millimetres, and in metres with y up. cloud (with --half up: of that half alone, in its
     own frame, and with --level coarse as the coarse level left it); splat: the cloud as flat Gaussian splats.
-    chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
+    chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files. pred6d: all poses; with --guessed
+    those that each image guessed for itself, the best first. nerfstudio: one capture
     (--half) as images, masks and transforms.json in metres; it needs no run.
     """
     from pipelines.publish import read_result
@@ -66,7 +69,9 @@ def export(
         raise UserError("which capture?", "regpipe export nerfstudio", "add --half up or --half down")
     if level and (what != "cloud" or half is None):
         raise UserError("levels are those of a half's cloud", f"--level {level}", "regpipe export cloud --half up")
-    if what != "nerfstudio" and not (what == "cloud" and half) and read_result(folder) is None:
+    if guessed and what != "pred6d":
+        raise UserError("only poses are guessed by images", f"export {what} --guessed", "regpipe export pred6d --guessed")
+    if what != "nerfstudio" and not (what == "cloud" and half) and not guessed and read_result(folder) is None:
         raise UserError(
             "no finished result",
             folder,
@@ -85,6 +90,11 @@ def export(
         capture_to(beside, bop_root, dataset, objid, cast(str, half))
     elif what == "cloud" and half:
         cloud_to(beside, store or out / ".store", f"{dataset}/obj_{objid:06d}", half, level == "coarse")
+    elif guessed:
+        from pipelines.guesses import guesses_of_images
+
+        body = guesses_of_images(store or out / ".store", f"{dataset}/obj_{objid:06d}")
+        beside.write_text(json.dumps(body, indent=1))
     else:
         result_to(what, folder, objid, beside, to.suffix)
     if to.is_dir():
