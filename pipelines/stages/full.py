@@ -28,7 +28,7 @@ def run(
     up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down, icp.scale)
     seed, file = int(ctx.rng.integers(2**31)), ctx.scratch / "checkpoint.pt"
     model = whole_of(up, down, T, fuse, params, seed, device_of(ctx.device), file, ctx.tick)
-    model = replace(model, scale=icp.scale * model.scale)
+    model = replace(model, scale=icp.scale)
     for note in model.notes:
         ctx.log.log(logging.INFO if model.joint else logging.WARNING, "%s: %s", capture_up.name, note)
     for capture, psnr, iou, old in zip(

@@ -62,8 +62,8 @@ def whole_of(
     whole = train_full(captures, start, left_out, params, seed, device, file, tick)
     if not has_surface(whole.level.field.dense()):
         return passed_on(fused, T, (LOST,))
-    T_refined, grown = whole.drift.after(T)
-    after = up.capture, down.capture.scaled(grown).moved(T_refined)
+    T_refined = whole.drift.rigid() @ T
+    after = up.capture, down.capture.moved(T_refined)
     held = up.nerf.held_out, down.nerf.held_out
     sdf = filled(whole.level.field.dense(), start.box, after)
     model = read_off(whole, sdf, after, params, np.random.default_rng(seed))
@@ -79,7 +79,6 @@ def whole_of(
         after_iou,
         before_iou,
         notes_of(whole, T, T_refined, down),
-        grown,
     )
 
 

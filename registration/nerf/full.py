@@ -80,7 +80,7 @@ def train_full(
     mesh = iso_surface(start.sdf, start.box.low, start.box.step)
     light, slack = joint_light(captures, mesh, LIFT * start.box.step), torch.zeros(views, device=device)
     level = make_level(start.box, start.sdf, start.tint, light, slack, params.field, device)
-    drift = Drift.none(start.box, len(captures[0]), not all(c.metric for c in captures), device)
+    drift = Drift.none(start.box, len(captures[0]), device)
     optimiser = torch.optim.Adam([drift.twist], params.pose_rate, betas=ADAM)
     at = Progress(2, 0, torch.Generator(device="cpu").manual_seed(seed))
     whole = Whole(level, drift, optimiser, joint_rays(captures, device).without(left_out), params, at, file)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh
-from registration.geometry.rigid import Rigid
+from registration.geometry.rigid import Array, Rigid
 from registration.nerf.lamp import GREY, better_light
 from registration.nerf.light import Light
 from registration.nerf.rays import Rays, mask_distances, rays_of
@@ -56,24 +56,22 @@ def turned(vectors: torch.Tensor, R: torch.Tensor) -> torch.Tensor:  # (n, 3), (
 
 @dataclass
 class Drift:
-    """A small motion of one capture's cameras against the other's, and their growth, about the object's middle."""
+    """A small motion of one capture's cameras against the other's, about the object's middle."""
 
-    twist: torch.Tensor  # (7,) turn, shift and growth, in units of what the object's rim moves by
+    twist: torch.Tensor  # (6,) turn and shift, in units of what the object's rim moves by
     middle: torch.Tensor  # (3,) mm
     radius: float
     unit: float
     """Millimetres."""
     first: int
     """Views from this one on are moved."""
-    sized: bool
-    """Whether the growth is learned, too."""
 
     @classmethod
-    def none(cls, box: Box, first: int, sized: bool, device: str) -> Drift:
+    def none(cls, box: Box, first: int, device: str) -> Drift:
         """No motion yet, for an object that fills a box; a unit is a voxel."""
         middle = torch.tensor((box.low + box.high) / 2, dtype=torch.float32, device=device)
         radius = float(np.linalg.norm(box.high - box.low)) / 2
-        return cls(torch.zeros(7, device=device, requires_grad=True), middle, radius, box.step, first, sized)
+        return cls(torch.zeros(6, device=device, requires_grad=True), middle, radius, box.step, first)
 
     def motion(self) -> tuple[torch.Tensor, torch.Tensor]:  # (3, 3), (3,)
         """Turn about the middle, and shift in mm."""
@@ -92,30 +90,25 @@ class Drift:
             -x - y * z,
             x * x + y * y,
         ]
-        return torch.eye(3, device=n.device) - 2 / n * torch.stack(turn).reshape(3, 3), self.twist[3:6] * self.unit
+        return torch.eye(3, device=n.device) - 2 / n * torch.stack(turn).reshape(3, 3), self.twist[3:] * self.unit
 
-    def growth(self) -> torch.Tensor:
-        """What lengths are multiplied by."""
-        return torch.exp(self.twist[6] * self.unit / self.radius) if self.sized else torch.ones_like(self.twist[6])
-
-    def after(self, T: Rigid) -> tuple[Rigid, float]:
-        """The motion of a capture that had been moved by T, and what all its lengths are multiplied by before."""
+    def rigid(self) -> Rigid:
+        """The motion, of points."""
         R, t = (a.detach().double().cpu().numpy() for a in self.motion())
         u, _, vt = np.linalg.svd(R)
         turn, middle = np.asarray(u @ vt, float), self.middle.double().cpu().numpy()
-        grown = float(self.growth().detach())
-        return Rigid(turn @ T.R, grown * turn @ (T.t - middle) + middle + t), grown
+        shift: Array = np.asarray(middle - turn @ middle + t, float)
+        return Rigid(turn, shift)
 
     def moved(self, rays: Rays) -> Rays:
         """The rays as the motion says they run; gradients reach it."""
         R, t = self.motion()
         there = (rays.view >= self.first)[:, None]
-        origins = self.growth() * turned(rays.origins - self.middle, R) + self.middle + t
+        origins = turned(rays.origins - self.middle, R) + self.middle + t
         return replace(
             rays,
             origins=torch.where(there, origins, rays.origins),
             directions=torch.where(there, turned(rays.directions, R), rays.directions),
-            range=torch.where(there[:, 0], rays.range * self.growth().detach(), rays.range),
         )
 
 
