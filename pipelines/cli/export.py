@@ -97,7 +97,7 @@ def export(
 def capture_to(place: Path, root: Path, dataset: str, objid: int, half: str) -> None:
     """One capture as a nerfstudio data set, at its full resolution."""
     from registration.data.kinds import find_pair, read
-    from registration.data.nerfstudio import write_nerfstudio
+    from registration.data.nerfstudio_write import write_nerfstudio
     from registration.data.params import CaptureParams
 
     whole = CaptureParams(max_size=8192, max_views=100_000)  # neither shrunk nor thinned

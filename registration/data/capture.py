@@ -34,6 +34,10 @@ class Capture:
     depth: NDArray[np.float32] | None = None  # (n, h, w) mm, 0 where unknown
     inside: NDArray[np.bool_] | None = None  # (n, h, w) False where the crop reaches past the image; None: nowhere
     files: tuple[str, ...] = ()  # (n,) colour images, relative to the capture's folder
+    metric: bool = True
+    """Whether lengths are millimetres; False: nobody knows the files' unit, and the scale is only near what was assumed."""
+    unit_mm: float = 1.0
+    """Millimetres, true or assumed, in one unit of the files: lengths divided by it are what the files say."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What the reader had to say: skipped frames, their reasons, the kind of folder."""
 
@@ -53,6 +57,11 @@ class Capture:
             t=self.t[views], K_full=self.K_full[views], depth=pick(self.depth), inside=pick(self.inside),
             files=tuple(self.files[i] for i in views) if self.files else (),
         )  # fmt: skip
+
+    def scaled(self, factor: float) -> Capture:
+        """The same capture with all lengths multiplied."""
+        depth = None if self.depth is None else self.depth * np.float32(factor)
+        return replace(self, t=factor * self.t, depth=depth, unit_mm=factor * self.unit_mm)
 
     def moved(self, T_frame_from_capture: Rigid) -> Capture:
         """The same capture with its poses given in another frame."""

@@ -113,9 +113,9 @@ def cut_mask(mask: NDArray[np.bool_], window: Window, share: float = 0.5) -> NDA
     return area(cut(mask, window).astype(np.float32), window) > share
 
 
-def cut_inside(shape: tuple[int, ...], window: Window) -> NDArray[np.bool_]:
-    """Where the window shows the image and nothing else."""
-    return cut_mask(np.ones(shape[:2], bool), window, 0.999)
+def cut_inside(seen: NDArray[np.bool_], window: Window) -> NDArray[np.bool_]:
+    """Where the window shows the image and nothing else; ``seen``: the whole image's pixels that do."""
+    return cut_mask(seen, window, 0.999)
 
 
 def cut_depth(depth: NDArray[np.float32], window: Window) -> NDArray[np.float32]:

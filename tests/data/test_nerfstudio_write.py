@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from registration.data.nerfstudio import write_nerfstudio
+from registration.data.nerfstudio_write import write_nerfstudio
 from tests.geometry.bodies import capture_of, knob
 
 
