@@ -261,7 +261,7 @@ def assemble(name: str, folder: Path, good: list[tuple[Frame, dict[str, NDArray]
     frames = [f for f, _ in good]
     entries = [f.entry for f in frames]
     parts = {key: np.stack([c[key] for _, c in good]) for key in good[0][1]}
-    inside = parts.pop("inside")
+    inside, rgb, mask, K = (parts[key] for key in ("inside", "rgb", "mask", "K"))
     scales = {e.depth_scale for e in entries}
     ids = {e.objid for e in entries} - {None}
     notes = {
@@ -273,6 +273,10 @@ def assemble(name: str, folder: Path, good: list[tuple[Frame, dict[str, NDArray]
     return Capture(
         name=name,
         ids=np.array([f.id for f in frames], np.int64),
+        rgb=rgb,
+        mask=mask,
+        K=K,
+        depth=parts.get("depth"),
         R=np.stack([e.R for e in entries]),
         t=np.stack([e.t for e in entries]),
         K_full=np.stack([e.K for e in entries]),
@@ -280,5 +284,4 @@ def assemble(name: str, folder: Path, good: list[tuple[Frame, dict[str, NDArray]
         inside=None if inside.all() else inside,
         files=tuple(e.colour.relative_to(folder).as_posix() for e in entries),
         notes=notes,
-        **parts,
     )

@@ -40,7 +40,7 @@ class Lens:
 @lru_cache(maxsize=4)
 def bent_from_straight(
     lens: Lens, K: tuple[float, ...], size: Size
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # (h, w) x2
+) -> tuple[NDArray, NDArray]:  # (h, w) x2
     """Where in the bent image each pixel of the straight one lies; the last few answers are kept."""
     import cv2
 

@@ -66,10 +66,10 @@ class Listing:
 
 def within(folder: Path, name: str, blame: Path) -> Path:
     """A file that is named relative to the folder, and must not lie elsewhere."""
-    file = Path(os.path.normpath(folder / name))
-    if "\0" in name or not file.is_relative_to(Path(os.path.normpath(folder))):
+    way = os.path.relpath(os.path.normpath(folder / name), os.path.normpath(folder))
+    if "\0" in name or way.split(os.sep)[0] in (os.pardir, os.curdir):
         raise BadFrame(blame, f"it names {name!r}, which is not inside the capture's folder")
-    return file
+    return folder / way
 
 
 def mask_beside(folder: Path, name: str) -> Path | None:
