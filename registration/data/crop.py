@@ -33,6 +33,17 @@ def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
+def extent_of(mask: NDArray[np.bool_]) -> float:
+    """Largest distance between two pixels of the mask, in pixels and one more."""
+    import cv2
+    from scipy.spatial.distance import pdist
+
+    rows = np.flatnonzero(mask.any(1))
+    ends = mask.argmax(1)[rows], mask.shape[1] - 1 - mask[:, ::-1].argmax(1)[rows]
+    rim = cv2.convexHull(np.stack([np.tile(rows, 2), np.concatenate(ends)], 1).astype(np.int32))[:, 0]
+    return 1 + (float(pdist(rim).max()) if len(rim) > 1 else 0.0)
+
+
 def pieces_of(mask: NDArray[np.bool_], corners: bool) -> NDArray[np.int32]:
     """Connected pieces, numbered from 1; ``corners``: touching at a corner connects."""
     from scipy.ndimage import label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from registration.data.crop import (
     cut_inside,
     cut_intrinsics,
     cut_mask,
+    extent_of,
     tidy_mask,
     window_around,
 )
@@ -64,17 +64,6 @@ class Frame:
         return out
 
     @property
-    def extent(self) -> float:
-        """Largest distance between two pixels of the mask."""
-        import cv2
-        from scipy.spatial.distance import pdist
-
-        rows = np.flatnonzero(self.mask.any(1))
-        ends = self.mask.argmax(1)[rows], self.mask.shape[1] - 1 - self.mask[:, ::-1].argmax(1)[rows]
-        rim = cv2.convexHull(np.stack([np.tile(rows, 2), np.concatenate(ends)], 1).astype(np.int32))[:, 0]
-        return 1 + (float(pdist(rim).max()) if len(rim) > 1 else 0.0)
-
-    @property
     def cut_off(self) -> bool:
         """Whether the mask touches the image's border."""
         x0, y0, x1, y1 = self.box
@@ -84,6 +73,9 @@ class Frame:
         """The same image with its lengths counted in another unit."""
         entry = replace(self.entry, t=factor * self.entry.t, depth_scale=factor * self.entry.depth_scale)
         return replace(self, entry=entry)
+
+
+Cropped = tuple[Frame, dict[str, NDArray]]
 
 
 def look(listing: Listing, entry: Listed) -> Frame:
@@ -209,37 +201,54 @@ def measured(frames: list[Frame]) -> tuple[float, float]:
     trusted = depths > 0
     if not trusted.any():
         return 1.0, 1.0  # nothing fits: the poses are refused for that
-    extents = np.array([f.extent for f in frames])
+    extents = np.array([extent_of(f.mask) for f in frames])
     size = size_of_object(extents[trusted], depths[trusted], focals[trusted])
     return max(size, 1e-12), float(np.median(depths[trusted]))
 
 
-def read_listing(
-    listing: Listing, name: str, params: CaptureParams, keep: Callable[[Listed], bool] | None = None
-) -> Capture:
-    """The capture; ``keep(image)`` chooses the images of one half.
+def read_listing(listing: Listing, name: str, params: CaptureParams) -> Capture:
+    """The capture.
 
     Masks are mended a little, as ``tidy_mask`` says. Up to ``skip_bad`` broken images are skipped.
     """
-    entries = spread([e for e in listing.images if keep is None or keep(e)], params.max_views)
-    frames, faults = look_at_all(listing, entries)
-    bad = listing.bad + faults
+    frames, bad = look_at_all(listing, spread(listing.images, params.max_views))
+    bad = listing.bad + bad
     if len(frames) < max(1, params.min_views):
         refuse(listing.folder, len(frames), bad, params)
     unit_mm = unit_of(listing, frames, params)
     frames = [f.scaled(unit_mm) for f in frames]
     diagonals = np.array([f.diagonal for f in frames])
     wrong = misfits([f.entry for f in frames], np.stack([f.centre for f in frames]), diagonals, listing)
-    frames = [f for f in frames if f.id not in wrong]
+    good, faults = cropped(listing, [f for f in frames if f.id not in wrong], params)
+    bad += [*wrong.values(), *faults]
+    refuse(listing.folder, len(good), bad, params)
+    capture = assemble(name, listing.folder, good, sorted(bad, key=order))
+    return replace(capture, **facts_of(listing, capture, [f for f, _ in good], unit_mm, params))
+
+
+def read_leniently(listing: Listing, name: str, params: CaptureParams) -> tuple[Capture | None, list[BadFrame]]:
+    """All images that can be looked at, whether they belong together or not, and what is wrong with the others."""
+    frames, bad = look_at_all(listing, spread(listing.images, params.max_views))
+    bad = listing.bad + bad
+    if not frames:
+        return None, bad
+    unit_mm = unit_of(listing, frames, params)
+    good, faults = cropped(listing, [f.scaled(unit_mm) for f in frames], params)
+    bad = sorted(bad + faults, key=order)
+    if not good:
+        return None, bad
+    capture = assemble(name, listing.folder, good, bad)
+    return replace(capture, **facts_of(listing, capture, [f for f, _ in good], unit_mm, params)), bad
+
+
+def cropped(listing: Listing, frames: list[Frame], params: CaptureParams) -> tuple[list[Cropped], list[BadFrame]]:
+    """Each image with its crop, all of one size, and what is wrong with the others."""
     size = crop_size([f.box for f in frames])
     windows = [window_around(f.box, size, params.max_size) for f in frames]
     with_depth = any(e.depth for e in listing.images)
     crops = in_parallel(lambda pair: crop(*pair, with_depth), zip(frames, windows, strict=True))
-    bad += [*wrong.values(), *split(crops)[1]]
     good = [(f, c) for f, c in zip(frames, crops, strict=True) if not isinstance(c, BadFrame)]
-    refuse(listing.folder, len(good), bad, params)
-    capture = assemble(name, listing.folder, good, sorted(bad, key=order))
-    return replace(capture, **facts_of(listing, capture, [f for f, _ in good], unit_mm, params))
+    return good, split(crops)[1]
 
 
 def facts_of(
@@ -256,7 +265,7 @@ def facts_of(
     return {"notes": {**capture.notes, **notes}, "metric": metric, "unit_mm": unit_mm}
 
 
-def assemble(name: str, folder: Path, good: list[tuple[Frame, dict[str, NDArray]]], bad: list[BadFrame]) -> Capture:
+def assemble(name: str, folder: Path, good: list[Cropped], bad: list[BadFrame]) -> Capture:
     """Crops of one size, stacked."""
     frames = [f for f, _ in good]
     entries = [f.entry for f in frames]

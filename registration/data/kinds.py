@@ -159,7 +159,7 @@ def pair_of(up: Path, down: Path) -> tuple[CaptureSpec, CaptureSpec]:
 
 
 def listing_of(spec: CaptureSpec, params: CaptureParams) -> Listing:
-    """What the capture's files say of its images."""
+    """What the capture's files say of its images; of a scene that is split, of those of its half."""
     folder = Path(spec.folder)
     refuse_truth(folder)
     shift = 0.0 if params.pixel_centre == "whole" else 0.5
@@ -167,7 +167,16 @@ def listing_of(spec: CaptureSpec, params: CaptureParams) -> Listing:
         return nerfstudio.list_nerfstudio(folder, shift)
     if spec.kind == "colmap":
         return colmap.list_colmap(folder, spec.model, shift)
-    return list_bop(folder, spec.objid)
+    listing = list_bop(folder, spec.objid)
+    if spec.kind == "bop-onboarding":
+        return listing
+    up, border, overlap = spec.half == "up", params.split_elevation_deg, params.overlap_deg
+
+    def belongs(image: Listed) -> bool:
+        above = elevation_deg(image) - border
+        return above > -overlap if up else above < overlap
+
+    return replace(listing, images=[image for image in listing.images if belongs(image)])
 
 
 def files_of(spec: CaptureSpec) -> list[Path]:
@@ -193,14 +202,6 @@ def elevation_deg(image: Listed) -> float:
 
 def read(spec: CaptureSpec, params: CaptureParams) -> Capture:
     """The capture, checked and cropped; the lower half of a split scene is moved into its hidden frame."""
-    listing = listing_of(spec, params)
-    if spec.kind != "bop-classic":
-        return read_listing(listing, spec.name, params)
-    up, border, overlap = spec.half == "up", params.split_elevation_deg, params.overlap_deg
-
-    def keep(image: Listed) -> bool:
-        above = elevation_deg(image) - border
-        return above > -overlap if up else above < overlap
-
-    capture = read_listing(listing, spec.name, params, keep)
-    return capture if up else capture.moved(hidden_transform(spec).inverse())
+    capture = read_listing(listing_of(spec, params), spec.name, params)
+    lower = spec.kind == "bop-classic" and spec.half == "down"
+    return capture.moved(hidden_transform(spec).inverse()) if lower else capture

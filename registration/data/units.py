@@ -9,7 +9,7 @@ from registration.geometry.rigid import Array
 UNITS_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 NOMINAL_MM = 100.0
 """How large an object is taken to be where the files' unit is arbitrary."""
-SIZES_MM, DISTANCES_MM = (10.0, 1000.0), (40.0, 5000.0)
+SIZES_MM, DISTANCES_MM = (10.0, 1000.0), (40.0, 2000.0)
 """Objects that are turned over by hand, and how far off their cameras stand."""
 NEAR = 2.0
 """A known diameter may be missed by this factor."""
