@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registration.data.check.coverage import in_words, shared
 from registration.data.check.facts import ODD, Facts
@@ -13,7 +14,6 @@ from registration.data.crop import extent_of
 from registration.data.images import BadFrame
 from registration.data.params import CaptureParams
 from registration.data.units import SIZES_MM, doubt
-from registration.geometry.rigid import Array
 
 BLURRED_PX = 1.9
 WHITE_SHARE = 0.1
@@ -35,7 +35,7 @@ def worse(*verdicts: Verdict) -> Verdict:
     return max(verdicts, key=("good", "fair", "bad").index)
 
 
-def by_share(flags: Array, bad: float = FEW) -> Verdict:
+def by_share(flags: NDArray[np.bool_], bad: float = FEW) -> Verdict:
     """Good if no image is flagged, bad if more than a share of them are."""
     return "good" if not flags.any() else "bad" if flags.mean() > bad else "fair"
 

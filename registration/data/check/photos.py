@@ -29,7 +29,7 @@ def blur_px(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:  # (h
     An edge of width s blurred by b has the slope 1 / sqrt(s^2 + b^2): two blurs tell s, whatever its height.
     """
     near, far = (np.asarray(gaussian_gradient_magnitude(image, b)) for b in (NEAR_PX, FAR_PX))
-    around = np.asarray(binary_dilation(mask, iterations=3))
+    around = np.asarray(binary_dilation(mask, iterations=3), bool)
     steep = around & (far >= np.quantile(far[around], 1 - EDGES)) & (far > 1)
     if not steep.any():
         return float(max(image.shape))  # nothing to see at all
@@ -55,7 +55,7 @@ def edge_scores(capture: Capture) -> Array:  # (n, 2 * REACH + 1, 2 * REACH + 1)
     out = []
     for image, mask in zip(greys(capture), capture.mask, strict=True):
         slope = np.pad(np.asarray(gaussian_gradient_magnitude(image, 1.0)), REACH)
-        y, x = np.nonzero(mask & ~np.asarray(binary_erosion(mask)))
+        y, x = np.nonzero(mask & ~np.asarray(binary_erosion(mask), bool))
         shifts = range(2 * REACH + 1)
         score = np.array([[slope[y + dy, x + dx].mean() for dx in shifts] for dy in shifts])
         out.append(score / max(score.max(), 1e-6))
