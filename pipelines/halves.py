@@ -1,4 +1,4 @@
-"""Clouds of single halves out of the store, without a run."""
+"""What single halves and single images became, out of the store, without a run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from registration.data.capture import Capture
 from registration.errors import UserError
 from registration.nerf.params import CloudParams
 from registration.nerf.record import Cloud, Clouds, NerfHalf
+from registration.sources.base import ByImage
 
 
 def kept(store: Store, name: str, stage: str, kind: type) -> tuple[Any, dict[str, Any]] | None:
@@ -46,3 +47,22 @@ def cloud_of_half(root: Path, name: str, half: str, coarse: bool) -> Cloud:
         )
     params = CloudParams(**clouds[1]["params"])
     return cloud_of(coarse_half(nerf, nerf.coarse), capture, params, np.random.default_rng(0))
+
+
+def guesses_of_images(root: Path, name: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Half -> image id -> its guesses, the best first: the pose of the *other* half's frame in the camera, and scores."""
+    found = kept(Store(root), name, "poses-surfemb", ByImage)
+    if found is None:
+        raise UserError("no image was asked", root / name, "regpipe stage poses-surfemb places every image")
+    images, out = found[0].images, {"up": {}, "down": {}}
+    for k in images.order():
+        half = images.half[k]
+        guess = {
+            "pose": images.T_cam_from_reference[k].tolist(),
+            "of": "down" if half == "up" else "up",
+            "T_up_from_down": images.T_up_from_down[k].tolist(),
+            "score": float(images.score[k]),
+            "support": float(images.support[k]),
+        }
+        out[half].setdefault(str(images.image[k]), []).append(guess)
+    return out

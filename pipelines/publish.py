@@ -33,6 +33,8 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         "format": 1,
         "T_up_from_down": model.T_up_from_down.after_scale(model.scale).tolist(),
         "scale": model.scale,
+        "metric": icp.metric,
+        "unit_mm": dict(zip(("up", "down"), icp.unit_mm, strict=True)),
         "confidence": round(icp.confidence, 4),
         "accepted": bool(icp.accepted),
         "alternatives": [in_own_units(entry, model.scale) for entry in icp.alternatives],

@@ -11,6 +11,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, where: object, mend: str) -> None:
         super().__init__(f"{what}: {where} ({mend})")
+        self.what, self.where, self.mend = what, where, mend
 
 
 class MissingExtra(UserError):

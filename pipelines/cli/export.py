@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from registration.data.kinds import CaptureSpec
     from registration.geometry.rigid import Array
 
-KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntable", "nerfstudio"]
+KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntable", "nerfstudio", "colmap", "bop"]
+CAPTURES = ("nerfstudio", "colmap", "bop")
+"""What a capture can be written as; the others are results."""
 
 
 @click.command()
 @click.argument("what", type=click.Choice(KINDS))
-@click.option("--dataset", required=True)
-@click.option("--objid", type=int, required=True)
+@click.option("--dataset")
+@click.option("--objid", type=int)
+@click.option("--capture", type=click.Path(path_type=Path), help="A capture's folder of any kind, instead of --dataset.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results are."
 )
@@ -32,7 +36,7 @@ KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntab
     "--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True
 )
 @click.option(
-    "--half", type=click.Choice(["up", "down"]), help="Which capture, for nerfstudio; cloud: of this half alone."
+    "--half", type=click.Choice(["up", "down"]), help="Which capture, for nerfstudio, colmap, bop; cloud: of this half alone."
 )
 @click.option(
     "--level", type=click.Choice(["fine", "coarse"]), help="cloud of a half: of which level.  [default: fine]"
@@ -43,8 +47,9 @@ KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntab
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export(
     what: str,
-    dataset: str,
-    objid: int,
+    dataset: str | None,
+    objid: int | None,
+    capture: Path | None,
     out: Path,
     bop_root: Path,
     half: str | None,
@@ -58,20 +63,24 @@ def export(
 
     ply and glb: the model, in millimetres, and in metres with y up. cloud (with --half up: of that half alone, in its
     own frame, and with --level coarse as the coarse level left it); splat: the cloud as flat Gaussian splats.
-    chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files. pred6d: all poses; with --guessed
-    those that each image guessed for itself, the best first. nerfstudio: one capture
-    (--half) as images, masks and transforms.json in metres; it needs no run.
+    chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files.
+    pred6d: all poses; with --guessed those that each image guessed for itself, the best first. nerfstudio, colmap, bop: one capture
+    (--half, or --capture DIR) cropped to the object, its images straight: transforms.json in metres, a text model or BOP's files in
+    millimetres; it needs no run.
     """
     from pipelines.publish import read_result
 
-    folder = out / dataset / f"obj_{objid:06d}"
-    if what == "nerfstudio" and half is None:
-        raise UserError("which capture?", "regpipe export nerfstudio", "add --half up or --half down")
+    if what in CAPTURES and (capture is None) == (half is None):
+        raise UserError("which capture?", f"regpipe export {what}", "add --half up or --half down, or --capture DIR alone")
+    if not (what in CAPTURES and capture) and (dataset is None or objid is None):
+        raise UserError("which object?", f"regpipe export {what}", "add --dataset D --objid N")
+    name = f"{dataset}/obj_{objid or 1:06d}"
+    folder = out / name
     if level and (what != "cloud" or half is None):
         raise UserError("levels are those of a half's cloud", f"--level {level}", "regpipe export cloud --half up")
     if guessed and what != "pred6d":
         raise UserError("only poses are guessed by images", f"export {what} --guessed", "regpipe export pred6d --guessed")
-    if what != "nerfstudio" and not (what == "cloud" and half) and not guessed and read_result(folder) is None:
+    if what not in CAPTURES and not (what == "cloud" and half) and not guessed and read_result(folder) is None:
         raise UserError(
             "no finished result",
             folder,
@@ -79,24 +88,23 @@ def export(
         )
     if to.exists() and not force:
         raise UserError("something is there already", to, "name another place, or pass --force")
-    if to.exists() and to.is_dir() != (what in ("labels", "nerfstudio")):
+    if to.exists() and to.is_dir() != (what in ("labels", *CAPTURES)):
         raise UserError("a folder is no file, and a file no folder", to, "name another place")
     if what == "turntable" and to.suffix not in (".gif", ".webp"):
         raise UserError("a turntable is a GIF or a WebP", to, "name it .gif or .webp")
     to.parent.mkdir(parents=True, exist_ok=True)
     beside = to.with_name(f".{to.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
-    if what == "nerfstudio":
-        capture_to(beside, bop_root, dataset, objid, cast(str, half))
+    if what in CAPTURES:
+        capture_to(what, beside, spec_for(capture, bop_root, dataset, objid, half), objid or 1)
     elif what == "cloud" and half:
-        cloud_to(beside, store or out / ".store", f"{dataset}/obj_{objid:06d}", half, level == "coarse")
+        cloud_to(beside, store or out / ".store", name, half, level == "coarse")
     elif guessed:
-        from pipelines.guesses import guesses_of_images
+        from pipelines.halves import guesses_of_images
 
-        body = guesses_of_images(store or out / ".store", f"{dataset}/obj_{objid:06d}")
-        beside.write_text(json.dumps(body, indent=1))
+        beside.write_text(json.dumps(guesses_of_images(store or out / ".store", name), indent=1))
     else:
-        result_to(what, folder, objid, beside, to.suffix)
+        result_to(what, folder, objid or 1, beside, to.suffix)
     if to.is_dir():
         shutil.rmtree(to)
     beside.replace(to)
@@ -104,15 +112,32 @@ def export(
     return Exit.ACCEPTED
 
 
-def capture_to(place: Path, root: Path, dataset: str, objid: int, half: str) -> None:
-    """One capture as a nerfstudio data set, at its full resolution."""
-    from registration.data.kinds import find_pair, read
-    from registration.data.nerfstudio import write_nerfstudio
+def spec_for(capture: Path | None, root: Path, dataset: str | None, objid: int | None, half: str | None) -> CaptureSpec:
+    """The capture that is meant."""
+    from registration.data.kinds import find_pair, spec_of
+
+    if capture:
+        return spec_of(capture, "up", "--capture")
+    return find_pair(root, dataset or "", objid or 0)[half == "down"]
+
+
+def capture_to(what: str, place: Path, spec: CaptureSpec, objid: int) -> None:
+    """One capture as a data set of another kind, at its full resolution, in the unit it came in if that is unknown."""
+    from registration.data.bop_write import write_bop
+    from registration.data.colmap_write import write_colmap
+    from registration.data.kinds import read
+    from registration.data.nerfstudio_write import Unit, write_nerfstudio
     from registration.data.params import CaptureParams
 
-    whole = CaptureParams(max_size=8192, max_views=100_000)  # neither shrunk nor thinned
-    up, down = find_pair(root, dataset, objid)
-    write_nerfstudio(read(up if half == "up" else down, whole), place)
+    capture = read(spec, CaptureParams(max_size=8192, max_views=100_000))  # neither shrunk nor thinned
+    if not capture.metric:
+        capture = capture.scaled(1 / capture.unit_mm)
+    if what == "nerfstudio":
+        write_nerfstudio(capture, place, None if capture.metric else Unit(1.0))
+    elif what == "colmap":
+        write_colmap(capture, place)
+    else:
+        write_bop(capture, place, capture.notes["objid"] or objid)
 
 
 def cloud_to(place: Path, root: Path, name: str, half: str, coarse: bool) -> None:

@@ -15,6 +15,7 @@ from registration.errors import UserError
 COMMANDS = {
     "run": ("pipelines.cli.run:run", "Register two captures of an object: one model, its labels, a verdict."),
     "stage": ("pipelines.cli.run:stage", "Run one stage, with what it needs."),
+    "check": ("pipelines.cli.check:check", "What is good and bad about a capture, and how to mend it."),
     "status": ("pipelines.cli.status:status", "What is fresh, stale, missing or failed."),
     "report": ("pipelines.cli.report:report", "Write the pages of finished results anew, and the index of a data set."),
     "view": ("pipelines.cli.view:view", "Look at one object: in a window, in the browser, as a picture."),

@@ -47,6 +47,17 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--config", type=click.Path(path_type=Path), help="TOML file of parameters."),
         click.option("--seed", type=click.IntRange(0), help="Of all chance.  [default: 0]"),
         click.option("--skip-bad", type=click.IntRange(0), help="Broken frames to tolerate in each capture."),
+        click.option(
+            "--unit",
+            type=click.Choice(["auto", "mm", "cm", "m", "none"]),
+            help="What the captures count lengths in.  [default: auto, as their format says]",
+        ),
+        click.option(
+            "--diameter",
+            type=click.FloatRange(0, min_open=True),
+            metavar="MM",
+            help="The object's largest extent: the scale of captures that have no unit.",
+        ),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("--verbose", "-v", is_flag=True, help="Say more."),
         click.option("--quiet", "-q", is_flag=True, help="Only the verdict."),

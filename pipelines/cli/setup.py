@@ -29,6 +29,8 @@ class Request:
     device: str
     verbose: bool
     quiet: bool
+    unit: str | None = None
+    diameter: float | None = None
 
     def __post_init__(self) -> None:
         pair = (self.up is not None) + (self.down is not None)
@@ -64,7 +66,8 @@ class Request:
         """All parameters."""
         from pipelines.presets import configure
 
-        sets = list(self.sets) + ([f"capture.skip_bad={self.skip_bad}"] if self.skip_bad is not None else [])
+        options = {"skip_bad": self.skip_bad, "unit": self.unit, "diameter_mm": self.diameter}
+        sets = [*self.sets, *(f"capture.{name}={value}" for name, value in options.items() if value is not None)]
         return configure(self.preset, self.config, sets, self.seed)
 
 

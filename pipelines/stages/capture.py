@@ -10,6 +10,7 @@ from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.data.kinds import CaptureSpec, read
 from registration.data.params import CaptureParams
+from registration.data.units import doubt
 from registration.errors import UserError
 from registration.geometry.hull import corner_shift, signed_mask_distance
 
@@ -22,6 +23,9 @@ def run(ctx: Context, params: CaptureParams, spec: CaptureSpec) -> Capture:
     capture = read(spec, params)
     for entry in capture.notes.get("skipped", []):
         ctx.log.warning("%s: skipped %s: %s", capture.name, entry["file"], entry["reason"])
+    odd = doubt(capture.notes["size_mm"], capture.notes["distance_mm"], params.diameter_mm) if capture.metric else None
+    if odd:
+        ctx.log.warning("%s: %s", capture.name, odd)
     try:
         return centred(capture, params)
     except ValueError as error:
@@ -32,6 +36,8 @@ def run(ctx: Context, params: CaptureParams, spec: CaptureSpec) -> Capture:
 
 def centred(capture: Capture, params: CaptureParams) -> Capture:
     """Intrinsics that take whole numbers as pixel centres, whatever the data set meant."""
+    if "pixel_centre" in capture.notes:
+        return capture  # the format says it, and the reader heard
     wish = 0.0
     if params.pixel_centre == "auto":
         distances = np.stack([signed_mask_distance(m) for m in capture.mask])

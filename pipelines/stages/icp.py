@@ -38,7 +38,8 @@ def run(
         T, grown = resized(up, down, start, clouds.diameter_mm, params, ctx.rng.spawn(1)[0])
         down, scale = down.scaled(grown), scale * grown
         verify = replace(verify, T_up_from_down=np.concatenate([T.as_matrix()[None], verify.T_up_from_down[1:]]))
-    return replace(refine(up, down, verify, clouds.diameter_mm, params, ctx.rng), scale=scale)
+    found = refine(up, down, verify, clouds.diameter_mm, params, ctx.rng)
+    return replace(found, scale=scale, metric=capture_up.metric, unit_mm=(capture_up.unit_mm, capture_down.unit_mm))
 
 
 def of_image(found: ByImage, name: str) -> Rigid:

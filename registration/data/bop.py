@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from registration.data.bop_entries import Entry, read_entries
 from registration.data.capture import Capture
-from registration.data.crop import (
-    Window,
-    box_of,
-    crop_size,
-    cut_colour,
-    cut_depth,
-    cut_inside,
-    cut_intrinsics,
-    cut_mask,
-    tidy_mask,
-    window_around,
-)
-from registration.data.fit import misfits
-from registration.data.images import BadFrame, Size, in_parallel, read_colour, read_depth, read_mask, size_of
+from registration.data.frames import read_listing
+from registration.data.listing import Listed, Listing
 from registration.data.params import CaptureParams
 from registration.errors import UserError
-from registration.geometry.rigid import Array
 
 COLOUR, MASK, DEPTH = ("rgb", "gray"), ("mask_visib", "mask"), ("depth",)
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+MEANT = "x_cam = cam_R_m2c x + cam_t_m2c in millimetres, x right, y down, z forward; cam_K in pixels"
 
 
 def image_folder(folder: Path, names: tuple[str, ...]) -> Path:
@@ -80,185 +63,31 @@ class Folder:
         name = f"{entry.id:06d}_{entry.instance:06d}.png"
         return self.masks.get((entry.id, entry.instance), image_folder(self.path, MASK) / name)
 
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One image of which all but the colours has been looked at."""
-
-    entry: Entry
-    size: Size
-    mask: NDArray[np.bool_]  # (h, w) packed into its box
-    box: tuple[int, int, int, int]
-    centre: Array  # (2,) of the mask, pixels
-    diagonal: float  # of the mask's box, pixels
-
-    @property
-    def id(self) -> int:
-        """The image's."""
-        return self.entry.id
-
-    def whole_mask(self) -> NDArray[np.bool_]:  # (h, w)
-        """The mask in the whole image."""
-        out = np.zeros(self.size[::-1], bool)
-        out[self.box[1] : self.box[3], self.box[0] : self.box[2]] = self.mask
-        return out
-
-    @property
-    def cut_off(self) -> bool:
-        """Whether the mask touches the image's border."""
-        x0, y0, x1, y1 = self.box
-        return x0 == 0 or y0 == 0 or x1 == self.size[0] or y1 == self.size[1]
+    def listed(self, entry: Entry) -> Listed:
+        """An image with its files."""
+        return Listed(
+            entry.id, entry.K, entry.R, entry.t, self.colour_of(entry), self.mask_of(entry),
+            self.depth.get((entry.id,)), entry.depth_scale, objid=entry.objid,
+        )  # fmt: skip
 
 
-def look(folder: Folder, entry: Entry) -> Frame:
-    """Size and mask of one image; specks and pinholes of the mask are mended."""
-    try:
-        width, height = size = size_of(folder.colour_of(entry))
-        cx, cy = entry.K[0, 2], entry.K[1, 2]
-        if not (-width < cx < 2 * width and -height < cy < 2 * height):
-            reason = f"the principal point ({cx:g}, {cy:g}) is far outside the {width} x {height} image"
-            raise BadFrame(folder.path / "scene_camera.json", reason)
-        mask = tidy_mask(read_mask(folder.mask_of(entry), size))
-    except BadFrame as fault:
-        raise fault.of(entry.id) from fault
-    x0, y0, x1, y1 = box = box_of(mask)
-    part = mask[y0:y1, x0:x1].copy()
-    ys, xs = np.nonzero(part)
-    centre = np.array([x0 + xs.mean(), y0 + ys.mean()])
-    return Frame(entry, size, part, box, centre, float(np.hypot(x1 - x0, y1 - y0)))
-
-
-def crop(folder: Folder, frame: Frame, window: Window) -> dict[str, NDArray]:
-    """The window of one image: rgb, mask, inside, K, and depth if the folder has any."""
-    file = folder.colour_of(frame.entry)
-    try:
-        rgb = read_colour(file)
-        out = {
-            "rgb": cut_colour(rgb, window),
-            "mask": cut_mask(frame.whole_mask(), window),
-            "inside": cut_inside(rgb.shape, window),
-            "K": cut_intrinsics(frame.entry.K, window),
-        }
-        if folder.depth:
-            out["depth"] = np.zeros(out["mask"].shape, np.float32)
-            if (frame.id,) in folder.depth:
-                depth = read_depth(folder.depth[(frame.id,)], frame.size, frame.entry.depth_scale)
-                out["depth"] = cut_depth(depth, window)
-    except BadFrame as fault:
-        raise fault.of(frame.id) from fault
-    return out
-
-
-def spread(entries: list[Entry], most: int) -> list[Entry]:
-    """At most so many entries, their directions as far apart as can be; in their old order."""
-    if len(entries) <= most:
-        return entries
-    eye = np.array([-(e.R.T @ e.t) for e in entries])
-    eye /= np.linalg.norm(eye, axis=1, keepdims=True) + 1e-12
-    chosen, nearest = [0], eye @ eye[0]
-    while len(chosen) < most:
-        nearest[chosen[-1]] = np.inf
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, eye @ eye[chosen[-1]])
-    return [entries[i] for i in sorted(chosen)]
-
-
-def of_usual_size(frames: list[Frame], folder: Folder) -> tuple[list[Frame], list[BadFrame]]:
-    """The images of the size that most have, and what is wrong with the others."""
-    if not frames:
-        return [], []
-    sizes = [f.size for f in frames]
-    usual = max(sizes, key=sizes.count)
-    bad = [
-        BadFrame(
-            folder.colour_of(f.entry),
-            f"the image is {f.size[0]} x {f.size[1]}, the others {usual[0]} x {usual[1]}",
-            f.id,
-        )
-        for f in frames
-        if f.size != usual
-    ]
-    return [f for f in frames if f.size == usual], bad
-
-
-def order(fault: BadFrame) -> tuple[bool, int]:
-    """By image; those that belong to none come last."""
-    return fault.id is None, fault.id or 0
-
-
-def refuse(folder: Path, usable: int, bad: list[BadFrame], params: CaptureParams) -> None:
-    """Stop if too much of the capture is broken."""
-    least = max(1, params.min_views)
-    if len(bad) > params.skip_bad:
-        first = min(bad, key=order)
-        image = "" if first.id is None else f"image {first.id}: "
-        more = f", and {len(bad) - 1} more bad images" if len(bad) > 1 else ""
-        enough = usable >= least
-        skip = f", or go on without: --skip-bad {len(bad)}" if enough else f"; {least} good images are needed"
-        raise UserError(image + first.reason + more, first.file, f"mend {'them' if more else 'it'}{skip}")
-    if usable < least:
-        raise UserError(f"only {usable} usable images", folder, f"at least {least} are needed")
-
-
-def split(results: list[Any]) -> tuple[list[Any], list[BadFrame]]:
-    """What succeeded, and what did not."""
-    return [r for r in results if not isinstance(r, BadFrame)], [r for r in results if isinstance(r, BadFrame)]
-
-
-def read_scene(
-    path: Path,
-    name: str,
-    objid: int | None,
-    params: CaptureParams,
-    keep: Callable[[Entry], bool] | None = None,
-) -> Capture:
-    """A folder with scene_gt.json and scene_camera.json; ``keep(entry)`` chooses the images of one half.
-
-    Masks are mended a little, as ``tidy_mask`` says. Up to ``skip_bad`` broken images are skipped.
-    """
+def list_bop(path: Path, objid: int | None) -> Listing:
+    """A folder with scene_gt.json and scene_camera.json."""
     folder = Folder.of(path)
     entries, bad = read_entries(path, objid)
-    entries = spread([e for e in entries if keep is None or keep(e)], params.max_views)
-    frames, faults = split(in_parallel(lambda e: look(folder, e), entries))
-    frames, odd = of_usual_size(frames, folder)
-    bad += faults + odd
-    if len(frames) < max(1, params.min_views):
-        refuse(path, len(frames), bad, params)
-    diagonals = np.array([f.diagonal for f in frames])
-    wrong = misfits([f.entry for f in frames], np.stack([f.centre for f in frames]), diagonals, path)
-    frames = [f for f in frames if f.id not in wrong]
-    size = crop_size([f.box for f in frames])
-    windows = [window_around(f.box, size, params.max_size) for f in frames]
-    crops = in_parallel(lambda pair: crop(folder, *pair), zip(frames, windows, strict=True))
-    bad += [*wrong.values(), *split(crops)[1]]
-    good = [(f, c) for f, c in zip(frames, crops, strict=True) if not isinstance(c, BadFrame)]
-    refuse(path, len(good), bad, params)
-    return assemble(name, folder, good, sorted(bad, key=order))
-
-
-def assemble(name: str, folder: Folder, good: list[tuple[Frame, dict[str, NDArray]]], bad: list[BadFrame]) -> Capture:
-    """Crops of one size, stacked."""
-    frames = [f for f, _ in good]
-    entries = [f.entry for f in frames]
-    parts: dict[str, Any] = {key: np.stack([c[key] for _, c in good]) for key in good[0][1]}
-    inside = parts.pop("inside")
-    scales = {e.depth_scale for e in entries}
-    ids = {e.objid for e in entries} - {None}
-    notes = {
-        "skipped": [{"id": b.id, "file": str(b.file.relative_to(folder.path)), "reason": b.reason} for b in bad],
-        "cut_off": [f.id for f in frames if f.cut_off],
-        "objid": ids.pop() if len(ids) == 1 else None,
-        "depth_scale": scales.pop() if len(scales) == 1 else 1.0,
-    }
-    return Capture(
-        name=name,
-        ids=np.array([f.id for f in frames], np.int64),
-        R=np.stack([e.R for e in entries]),
-        t=np.stack([e.t for e in entries]),
-        K_full=np.stack([e.K for e in entries]),
-        size_full=frames[0].size,
-        inside=None if inside.all() else inside,
-        files=tuple(folder.colour_of(e).relative_to(folder.path).as_posix() for e in entries),
-        notes=notes,
-        **parts,
+    return Listing(
+        path, [folder.listed(e) for e in entries], bad, path / "scene_camera.json", path / "scene_gt.json", MEANT
     )
+
+
+def files_of_bop(path: Path) -> list[Path]:
+    """Every file that may be read, in a fixed order; the JSON files need not be sound."""
+    places = [image_folder(path, names) for names in (COLOUR, MASK, DEPTH)]
+    files = [path / "scene_camera.json", path / "scene_gt.json"]
+    files += [f for place in places if place.is_dir() for f in place.iterdir()]
+    return sorted(f for f in files if f.is_file())
+
+
+def read_scene(path: Path, name: str, objid: int | None, params: CaptureParams) -> Capture:
+    """All images of a BOP folder as one capture."""
+    return read_listing(list_bop(path, objid), name, params)

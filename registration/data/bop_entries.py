@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from registration.data.images import BadFrame
+from registration.data.listing import nearest_rotation
 from registration.errors import UserError
 from registration.geometry.rigid import Array
-
-STRETCH = 0.01
-"""How far a rotation's singular values may be from one: rounding passes, a scale does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +30,16 @@ class Entry:
     depth_scale: float
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, mend: str = "a BOP folder holds scene_camera.json and scene_gt.json") -> dict[str, Any]:
     """A JSON object, or a line that says what is wrong with the file."""
     try:
         body = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        mend = "a BOP folder holds scene_camera.json and scene_gt.json"
         raise UserError("a file is missing", file, mend) from error
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise UserError("not readable as JSON", file, str(error) or type(error).__name__) from error
     if not isinstance(body, dict):
-        raise UserError("not a JSON object", file, "expected image ids as keys")
+        raise UserError("not a JSON object", file, mend)
     return body
 
 
@@ -74,15 +71,7 @@ def intrinsics(entry: dict[str, Any], file: Path) -> Array:  # (3, 3)
 
 def rotation(entry: dict[str, Any], file: Path) -> Array:  # (3, 3)
     """The nearest rotation, if what is written is one but for rounding."""
-    R = numbers(entry, "cam_R_m2c", 9, file).reshape(3, 3)
-    u, stretch, vt = np.linalg.svd(R)
-    if stretch[2] < 1e-3 * max(stretch[0], 1e-9):
-        raise BadFrame(file, "cam_R_m2c is singular")
-    if np.linalg.det(R) < 0:
-        raise BadFrame(file, "cam_R_m2c is a mirror, not a rotation: its determinant is negative")
-    if np.abs(stretch - 1).max() > STRETCH:
-        raise BadFrame(file, f"cam_R_m2c is not a rotation: it scales by {stretch[2]:.3g} to {stretch[0]:.3g}")
-    return u @ vt
+    return nearest_rotation(numbers(entry, "cam_R_m2c", 9, file).reshape(3, 3), "cam_R_m2c", file)
 
 
 def instance_of(poses: Any, objid: int | None, file: Path) -> int:

@@ -1,4 +1,4 @@
-"""The JSON files of BOP folders, as plain values: what readers of BOP data expect, written in one place."""
+"""BOP folders as readers of BOP data expect them, written in one place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from registration.data.capture import Capture
+from registration.data.picture_write import grey, write_images
 from registration.geometry.rigid import Array
+
+DEPTH_STEP_MM = 0.1
 
 
 def scene_gt(ids: Iterable[int], R: Array, t: Array, objid: int) -> dict[str, list[dict[str, Any]]]:
@@ -32,3 +36,14 @@ def write_json(file: Path, body: dict[str, Any]) -> None:
     lines = ",\n".join(f"  {json.dumps(str(k))}: {json.dumps(v, allow_nan=False)}" for k, v in body.items())
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{\n" + lines + "\n}\n" if body else "{}\n", encoding="utf-8")
+
+
+def write_bop(capture: Capture, folder: Path, objid: int) -> None:
+    """rgb/, mask_visib/, depth/ if there is any, scene_gt.json and scene_camera.json, millimetres."""
+    write_images(folder / "rgb", [f"{i:06d}.png" for i in capture.ids], capture.rgb[..., ::-1])
+    write_images(folder / "mask_visib", [f"{i:06d}_000000.png" for i in capture.ids], grey(capture.mask))
+    if capture.depth is not None:
+        steps = (capture.depth / DEPTH_STEP_MM).round().clip(0, 65535).astype(np.uint16)
+        write_images(folder / "depth", [f"{i:06d}.png" for i in capture.ids], steps)
+    write_json(folder / "scene_gt.json", scene_gt(capture.ids, capture.R, capture.t, objid))
+    write_json(folder / "scene_camera.json", scene_camera(capture.ids, capture.K, DEPTH_STEP_MM))

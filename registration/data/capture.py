@@ -34,10 +34,12 @@ class Capture:
     depth: NDArray[np.float32] | None = None  # (n, h, w) mm, 0 where unknown
     inside: NDArray[np.bool_] | None = None  # (n, h, w) False where the crop reaches past the image; None: nowhere
     files: tuple[str, ...] = ()  # (n,) colour images, relative to the capture's folder
+    metric: bool = True
+    """Whether lengths are millimetres; False: nobody knows the files' unit, and the scale is only near what was assumed."""
+    unit_mm: float = 1.0
+    """Millimetres, true or assumed, in one unit of the files: lengths divided by it are what the files say."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What the reader had to say: skipped frames, their reasons, the kind of folder."""
-    metric: bool = True
-    """False where the unit is unknown, so that lengths are right but for a factor."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,9 +62,11 @@ class Capture:
         """The same capture with all its lengths times a factor."""
         if factor == 1:
             return self
-        depth = None if self.depth is None else (self.depth * factor).astype(np.float32)
+        depth = None if self.depth is None else self.depth * np.float32(factor)
         unit = {k: v * factor for k, v in self.notes.items() if k == "depth_scale"}
-        return replace(self, t=self.t * factor, depth=depth, notes=self.notes | unit)
+        return replace(
+            self, t=self.t * factor, depth=depth, unit_mm=self.unit_mm * factor, notes=self.notes | unit
+        )  # fmt: skip
 
     def moved(self, T_frame_from_capture: Rigid) -> Capture:
         """The same capture with its poses given in another frame."""

@@ -33,6 +33,17 @@ def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
+def extent_of(mask: NDArray[np.bool_]) -> float:
+    """Largest distance between two pixels of the mask, in pixels and one more."""
+    import cv2
+    from scipy.spatial.distance import pdist
+
+    rows = np.flatnonzero(mask.any(1))
+    ends = mask.argmax(1)[rows], mask.shape[1] - 1 - mask[:, ::-1].argmax(1)[rows]
+    rim = cv2.convexHull(np.stack([np.tile(rows, 2), np.concatenate(ends)], 1).astype(np.int32))[:, 0]
+    return 1 + (float(pdist(rim).max()) if len(rim) > 1 else 0.0)
+
+
 def pieces_of(mask: NDArray[np.bool_], corners: bool) -> NDArray[np.int32]:
     """Connected pieces, numbered from 1; ``corners``: touching at a corner connects."""
     from scipy.ndimage import label
@@ -113,9 +124,9 @@ def cut_mask(mask: NDArray[np.bool_], window: Window, share: float = 0.5) -> NDA
     return area(cut(mask, window).astype(np.float32), window) > share
 
 
-def cut_inside(shape: tuple[int, ...], window: Window) -> NDArray[np.bool_]:
-    """Where the window shows the image and nothing else."""
-    return cut_mask(np.ones(shape[:2], bool), window, 0.999)
+def cut_inside(seen: NDArray[np.bool_], window: Window) -> NDArray[np.bool_]:
+    """Where the window shows the image and nothing else; ``seen``: the whole image's pixels that do."""
+    return cut_mask(seen, window, 0.999)
 
 
 def cut_depth(depth: NDArray[np.float32], window: Window) -> NDArray[np.float32]:

@@ -100,6 +100,14 @@ def read_colour(file: Path) -> NDArray[np.uint8]:  # (h, w, 3)
     return np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, 2))
 
 
+def read_alpha(file: Path) -> NDArray[np.bool_]:  # (h, w)
+    """Where the object is, by the alpha channel of its colour image."""
+    pixels = read_image(file)[1]
+    if pixels.ndim != 3 or pixels.shape[2] not in (2, 4):
+        raise BadFrame(file, "no mask: no file holds one, and the image has no alpha channel")
+    return marked(pixels[..., -1], file)
+
+
 def read_mask(file: Path, size: Size) -> NDArray[np.bool_]:  # (h, w)
     """Where the object is: not zero, or brighter than half where there are bright and dark greys.
 
@@ -111,6 +119,11 @@ def read_mask(file: Path, size: Size) -> NDArray[np.bool_]:  # (h, w)
         raise BadFrame(file, f"the mask is {width} x {height}, its image {size[0]} x {size[1]}")
     if pixels.ndim == 3:
         pixels = pixels[..., :3].max(2) if pixels.shape[2] >= 3 else pixels[..., 0]
+    return marked(pixels, file)
+
+
+def marked(pixels: NDArray, file: Path) -> NDArray[np.bool_]:  # (h, w)
+    """Pixels that are not zero, or brighter than half where there are bright and dark greys."""
     top = pixels.max()
     mask = pixels > (0 if top <= 127 else 127 if top <= 255 else top // 2)
     if not mask.any():

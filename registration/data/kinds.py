@@ -10,9 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from registration.data.bop import COLOUR, DEPTH, MASK, image_folder, read_scene
-from registration.data.bop_entries import Entry
+from registration.data import colmap, nerfstudio
+from registration.data.bop import files_of_bop, list_bop
 from registration.data.capture import Capture, Half
+from registration.data.frames import read_listing
+from registration.data.listing import Listed, Listing
 from registration.data.params import CaptureParams
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
@@ -20,13 +22,13 @@ from registration.geometry.rotation import random_rotations
 
 ONBOARDING = "onboarding_static"
 CLASSIC = ("train_primesense", "train", "train_pbr")
-FOREIGN = {
-    "transforms.json": "nerfstudio",
-    "cameras.bin": "COLMAP",
-    "cameras.txt": "COLMAP",
-    "sparse": "COLMAP",
-}
-EXPECTED = "scene_gt.json, scene_camera.json, rgb/ and mask_visib/"
+Kind = Literal["bop-onboarding", "bop-classic", "nerfstudio", "colmap"]
+MARKS = {"scene_gt.json": "bop-onboarding", "transforms.json": "nerfstudio"}
+"""The file that tells a kind; COLMAP's model may lie in several places."""
+EXPECTED = (
+    "a BOP folder (scene_gt.json, scene_camera.json, rgb/, mask_visib/), nerfstudio's transforms.json, "
+    "or a COLMAP model (sparse/0/cameras.bin or .txt) with images/ and masks/"
+)
 SHIFT_MM = 30.0
 
 
@@ -34,13 +36,15 @@ SHIFT_MM = 30.0
 class CaptureSpec:
     """Where one capture is and how it is read; plain values only."""
 
-    kind: Literal["bop-onboarding", "bop-classic"]
+    kind: Kind
     folder: str
     name: str
     half: Half
     objid: int | None
     hidden_seed: int | None = None
     """Of the frame that the lower half of a split scene is moved into."""
+    model: str = ""
+    """COLMAP: where in the folder the model lies."""
 
 
 def refuse_truth(folder: Path) -> None:
@@ -129,38 +133,57 @@ def find_pair(root: Path, dataset: str, objid: int) -> tuple[CaptureSpec, Captur
     return up, replace(up, name=f"{name}_down", half="down")
 
 
-def check_folder(folder: Path, option: str) -> None:
-    """A folder named by the user must be a BOP capture."""
+def spec_of(folder: Path, half: Half, option: str) -> CaptureSpec:
+    """A folder named by the user, of whichever kind it is."""
     if not folder.is_dir():
         raise UserError("no such folder", folder, f"{option} names a capture's folder")
     refuse_truth(folder)
-    if (folder / "scene_gt.json").exists():
-        return
-    kind = next((kind for mark, kind in FOREIGN.items() if (folder / mark).exists()), None)
-    if kind:
-        raise UserError(f"a {kind} capture", folder, f"this version reads BOP folders only: {EXPECTED}")
-    raise UserError("no capture here", folder, f"expected {EXPECTED}")
+    name = folder.resolve().name
+    kind: Kind
+    for mark, kind in MARKS.items():  # type: ignore[assignment]
+        if (folder / mark).exists():
+            return CaptureSpec(kind, str(folder), name, half, None)
+    found = colmap.find_model(folder)
+    if found is None:
+        raise UserError("no capture here", folder, f"expected {EXPECTED}")
+    root, model = found
+    return CaptureSpec("colmap", str(root), name, half, None, model=model)
 
 
 def pair_of(up: Path, down: Path) -> tuple[CaptureSpec, CaptureSpec]:
-    """Two capture folders named by the user."""
-    check_folder(up, "--up")
-    check_folder(down, "--down")
+    """Two capture folders named by the user; they may be of different kinds."""
+    pair = spec_of(up, "up", "--up"), spec_of(down, "down", "--down")
     if up.resolve() == down.resolve():
         raise UserError("--up and --down are the same folder", up, "name two captures of the object")
-    return (
-        CaptureSpec("bop-onboarding", str(up), up.resolve().name, "up", None),
-        CaptureSpec("bop-onboarding", str(down), down.resolve().name, "down", None),
-    )
+    return pair
+
+
+def listing_of(spec: CaptureSpec, params: CaptureParams) -> Listing:
+    """What the capture's files say of its images; of a scene that is split, of those of its half."""
+    folder = Path(spec.folder)
+    refuse_truth(folder)
+    shift = 0.0 if params.pixel_centre == "whole" else 0.5
+    if spec.kind == "nerfstudio":
+        return nerfstudio.list_nerfstudio(folder, shift)
+    if spec.kind == "colmap":
+        return colmap.list_colmap(folder, spec.model, shift)
+    listing = list_bop(folder, spec.objid)
+    if spec.kind == "bop-onboarding":
+        return listing
+    up, border, overlap = spec.half == "up", params.split_elevation_deg, params.overlap_deg
+
+    def belongs(image: Listed) -> bool:
+        above = elevation_deg(image) - border
+        return above > -overlap if up else above < overlap
+
+    return replace(listing, images=[image for image in listing.images if belongs(image)])
 
 
 def files_of(spec: CaptureSpec) -> list[Path]:
     """Every file the capture is read from, in a fixed order."""
-    folder = Path(spec.folder)
-    places = [image_folder(folder, names) for names in (COLOUR, MASK, DEPTH)]
-    files = [folder / "scene_camera.json", folder / "scene_gt.json"]
-    files += [f for place in places if place.is_dir() for f in place.iterdir()]
-    return sorted(f for f in files if f.is_file())
+    if spec.kind.startswith("bop"):
+        return files_of_bop(Path(spec.folder))
+    return listing_of(spec, CaptureParams()).files()
 
 
 def hidden_transform(spec: CaptureSpec) -> Rigid:
@@ -171,27 +194,14 @@ def hidden_transform(spec: CaptureSpec) -> Rigid:
     return Rigid(random_rotations(1, rng)[0], rng.uniform(-SHIFT_MM, SHIFT_MM, 3))
 
 
-def elevation_deg(entry: Entry) -> float:
+def elevation_deg(image: Listed) -> float:
     """Of the camera above the object's xy plane."""
-    eye = -(entry.R.T @ entry.t)
+    eye = -(image.R.T @ image.t)
     return float(np.degrees(np.arctan2(eye[2], np.hypot(eye[0], eye[1]))))
 
 
 def read(spec: CaptureSpec, params: CaptureParams) -> Capture:
     """The capture, checked and cropped; the lower half of a split scene is moved into its hidden frame."""
-    folder = Path(spec.folder)
-    refuse_truth(folder)
-    if spec.kind == "bop-onboarding":
-        return read_scene(folder, spec.name, spec.objid, params)
-    up, border, overlap = spec.half == "up", params.split_elevation_deg, params.overlap_deg
-
-    def keep(entry: Entry) -> bool:
-        above = elevation_deg(entry) - border
-        return above > -overlap if up else above < overlap
-
-    capture = read_scene(folder, spec.name, spec.objid, params, keep)
-    if up:
-        return capture
-    T_up_from_down = hidden_transform(spec)
-    moved = capture.cameras.moved(T_up_from_down)
-    return replace(capture, R=moved.R, t=moved.t)
+    capture = read_listing(listing_of(spec, params), spec.name, params)
+    lower = spec.kind == "bop-classic" and spec.half == "down"
+    return capture.moved(hidden_transform(spec).inverse()) if lower else capture

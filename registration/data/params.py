@@ -24,3 +24,7 @@ class CaptureParams:
     """BOP classic: views above this camera elevation are the upper half, the others the lower."""
     overlap_deg: float = 20.0
     """BOP classic: both halves also keep the views this far beyond the border."""
+    unit: Literal["auto", "mm", "cm", "m", "none"] = "auto"
+    """What the files count lengths in (--unit); auto: what their format says, none: nobody knows."""
+    diameter_mm: float = 0.0
+    """The object's largest extent, if it is known (--diameter): sets the scale where there is no unit."""

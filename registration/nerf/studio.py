@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.data.capture import Capture
-from registration.data.nerfstudio import Unit, write_nerfstudio
+from registration.data.nerfstudio_write import Unit, write_nerfstudio
 from registration.errors import UserError
 from registration.geometry.hull import Box
 from registration.geometry.ply import read_points

@@ -64,3 +64,7 @@ class Registration:
     """See Verdict."""
     scale: float = 1.0
     """Lengths of down times this are lengths of up, in whose unit everything here is."""
+    metric: bool = True
+    """Whether that unit is known to be the millimetre."""
+    unit_mm: tuple[float, float] = (1.0, 1.0)
+    """Millimetres, true or assumed, in a unit of the files of up and of down."""

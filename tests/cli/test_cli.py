@@ -58,6 +58,9 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
             "no finished result",
         ),
         (["export", "nerfstudio", "--dataset", "x", "--objid", "1", "--to", "{tmp}/n"], "--half up"),
+        (["export", "colmap", "--half", "up", "--to", "{tmp}/n"], "which object?"),
+        (["export", "bop", "--half", "up", "--capture", "{tmp}", "--to", "{tmp}/n"], "alone"),
+        (["export", "bop", "--capture", "{tmp}", "--to", "{tmp}/n"], "no capture here"),
         (["export", "cloud", "--dataset", "x", "--objid", "1", "--level", "coarse", "--to", "{tmp}/c"], "--half up"),
         (
             ["export", "cloud", "--dataset", "x", "--objid", "1", "--half", "up", "--out", "{tmp}", "--to", "{tmp}/c"],

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from registration.data.bop import read_scene, spread
-from registration.data.bop_entries import Entry
+from registration.data.bop import read_scene
 from registration.data.bop_write import write_json
 from registration.data.capture import Capture
 from registration.data.fit import middle_of
+from registration.data.frames import spread
 from registration.data.images import read_colour
 from registration.data.kinds import find_pair, read
+from registration.data.listing import Listed
 from registration.data.params import CaptureParams
 from registration.errors import UserError
-from tests.data.make import MIDDLE, SIZE, edit, make_scene, surface
+from tests.data.make import AXES, MIDDLE, SIZE, edit, make_scene, surface
 
 PARAMS = CaptureParams()
 
@@ -41,7 +42,9 @@ def test_a_sound_folder_gives_every_field(scene: Path) -> None:
     )
     assert capture.size_full == SIZE and capture.depth is None
     assert capture.files[3] == "rgb/000003.png"
-    assert capture.notes == {"skipped": [], "cut_off": [], "objid": 1, "depth_scale": 0.1}
+    known = {"skipped": [], "cut_off": [], "objid": 1, "depth_scale": 0.1}
+    assert {key: capture.notes[key] for key in known} == known and (capture.metric, capture.unit_mm) == (True, 1.0)
+    assert abs(capture.notes["size_mm"] / (2 * AXES.max()) - 1) < 0.06 and 117 < capture.notes["distance_mm"] < 122
     assert np.array_equal(capture.rgb[capture.mask], np.broadcast_to((180, 90, 40), (capture.mask.sum(), 3)))
 
 
@@ -151,7 +154,7 @@ def test_the_middle_does_not_mind_a_few_outliers(scene: Path) -> None:
 def test_kept_views_are_spread_and_always_the_same(scene: Path) -> None:
     capture = load(scene, max_views=8)
     assert len(capture) == 8 and np.array_equal(capture.ids, load(scene, max_views=8).ids)
-    twice = [Entry(i, 0, 1, np.eye(3), np.eye(3), np.array([0.0, 0, -1 - (i % 2)]), 1.0) for i in range(6)]
+    twice = [Listed(i, np.eye(3), np.eye(3), np.array([0.0, 0, -1 - (i % 2)]), scene, None) for i in range(6)]
     assert len({e.id for e in spread(twice, 4)}) == 4
 
 

@@ -117,14 +117,6 @@ def test_two_folders_make_a_pair(root: Path) -> None:
     assert "no capture here" in refusal(pair_of, base, base / "obj_000001_up")
 
 
-@pytest.mark.parametrize("mark", ["transforms.json", "cameras.bin", "cameras.txt"])
-def test_other_kinds_of_capture_are_named_and_declined(root: Path, tmp_path: Path, mark: str) -> None:
-    kind = "nerfstudio" if mark == "transforms.json" else "COLMAP"
-    (tmp_path / mark).write_text("{}")
-    text = refusal(pair_of, tmp_path, root / "toys/onboarding_static/obj_000001_up")
-    assert text.startswith(f"a {kind} capture") and "this version reads BOP folders only" in text
-
-
 def test_files_of_lists_all_that_is_read_and_no_more(tmp_path: Path) -> None:
     folder = make_scene(tmp_path / "obj_000001_up", n=8)
     shutil.copytree(folder / "mask_visib", folder / "mask")
