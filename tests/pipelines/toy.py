@@ -11,6 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.engines.board import Outcome, Row
+from pipelines.engines.estimate import Expected
+from pipelines.engines.job import Engine, Order
+from pipelines.engines.schedule import Scheduler, Wish
 from pipelines.execute import External, Run
 from pipelines.graph import Graph, Stage
 from pipelines.presets import Config
@@ -106,6 +110,62 @@ def toy(root: Path, config: Config | None = None, number: int = 3, graph: Graph 
     return Run(
         graph, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
+
+
+class Noted:
+    """A board that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.ended: list[tuple[str, str, bool]] = []
+        self.logged: list[str] = []
+        self.warned: list[str] = []
+        self.closed: list[Outcome] = []
+        self.rows: list[Row] = []
+        self.most = 0
+
+    def opens(self, name: str, fresh: list[str]) -> None:
+        """Note it."""
+        self.opened.append(name)
+
+    def starts(self, name: str, stage: str, reasons: list[str]) -> None:
+        """Nothing."""
+
+    def ends(self, name: str, stage: str, seconds: float, fresh: bool) -> None:
+        """Note it."""
+        self.ended.append((name, stage, fresh))
+
+    def log(self, name: str, record: dict[str, Any]) -> None:
+        """Note the words."""
+        self.logged.append(str(record["msg"]))
+
+    def warns(self, name: str, text: str) -> None:
+        """Note it."""
+        self.warned.append(text)
+
+    def closes(self, outcome: Outcome) -> None:
+        """Note it."""
+        self.closed.append(outcome)
+
+    def shows(self, rows: list[Row], closed: int, objects: int, left: float) -> None:
+        """Note how many stages ran at once."""
+        self.rows = rows or self.rows
+        self.most = max([self.most, *(len(row.active) for row in rows)])
+
+
+def wish(root: Path, number: int, graph: Graph = GRAPH, config: Config | None = None) -> Wish:
+    """One of many toy objects."""
+    name = f"toy/obj_{number:06d}"
+    order = Order(graph, Store(root), name, config or Config(), {"up": External(number, f"fp{number}")})
+    return Wish(name, lambda: order)
+
+
+def scheduled(
+    root: Path, engine: Engine, count: int, board: Noted, graph: Graph = GRAPH, config: Config | None = None
+) -> list[Outcome]:
+    """So many toy objects on an engine."""
+    expected = Expected(graph, config or Config())
+    return Scheduler([wish(root, n, graph, config) for n in range(1, count + 1)], engine, board, expected).go()
 
 
 def digests(run: Run) -> dict[str, Any]:
