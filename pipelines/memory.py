@@ -11,7 +11,14 @@ from typing import Any
 
 from registration.errors import UserError
 
-WORDS = ("out of memory", "allocate memory", "not enough memory", "insufficient memory", "unable to allocate", "bad alloc")
+WORDS = (
+    "out of memory",
+    "allocate memory",
+    "not enough memory",
+    "insufficient memory",
+    "unable to allocate",
+    "bad alloc",
+)
 """How torch, CUDA, OpenCV, numpy and the C++ of others say it."""
 
 

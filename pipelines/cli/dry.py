@@ -72,7 +72,9 @@ def show(rows: list[dict[str, str]], title: str) -> None:
 
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
     for head in ("stage", "state", "cpus", "gpu", "MiB", "seconds", "why"):
-        table.add_column(head, justify="right" if head in ("cpus", "gpu", "MiB", "seconds") else "left", header_style="dim")
+        table.add_column(
+            head, justify="right" if head in ("cpus", "gpu", "MiB", "seconds") else "left", header_style="dim"
+        )
     for r in rows:
         state = f"[{COLOURS[r['state']]}]{r['state']}"
         table.add_row(r["stage"], state, *(r.get(k, "") for k in ("cpus", "gpu", "MiB", "seconds", "why")))

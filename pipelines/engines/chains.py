@@ -74,7 +74,9 @@ def chain_of(number: int, order: Order, until: str | None, forced: frozenset[str
     graph, run = order.graph, order.run(Nobody())
     wanted = graph.upstream(until) if until else graph.always
     steps = [step for step in run.plan() if step.stage in wanted]
-    fresh = {s.stage: s.manifest["seconds"] for s in steps if s.manifest and s.state == "fresh" and s.stage not in forced}
+    fresh = {
+        s.stage: s.manifest["seconds"] for s in steps if s.manifest and s.state == "fresh" and s.stage not in forced
+    }
     chain = Chain(number, order, [s.stage for s in steps if s.stage not in fresh], fresh)
     if order.out is not None:
         chain.result = None if chain.todo else standing(run, order.out, order.objid)

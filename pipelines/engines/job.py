@@ -180,4 +180,3 @@ def published(job: Job, run: Run) -> dict[str, Any]:
     if job.order.index:
         write_index(job.order.out.parent)
     return result
-
