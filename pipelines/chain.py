@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.graph import Graph, Stage
+from pipelines.graph import Graph, Needs, Stage
 from registration.sources.catalogue import known
 
 HALVES = {"nerf_up": "nerf-up", "nerf_down": "nerf-down", "capture_up": "capture-up", "capture_down": "capture-down"}
@@ -12,12 +12,31 @@ BRANCHES = {name: f"poses-{name}" for name in sorted(known())}
 """Source -> the stage in which it guesses; made only if verify asks for it."""
 
 
+NEEDS = {
+    "capture": Needs(seconds=1.5, memory_mib=700, lower="capture.max_size"),
+    "nerf": Needs(seconds=99, memory_mib=1_200, gpus=0.25, batch="rays", lower="nerf.rays or nerf.fine_grid"),
+    "clouds": Needs(seconds=2, memory_mib=1_000, lower="clouds.points"),
+    "correspondences": Needs(seconds=5, memory_mib=1_200, lower="correspondences.views"),
+    "embedding": Needs(seconds=65, memory_mib=1_200, gpus=0.25, batch="crops", lower="embedding.crops"),
+    "features": Needs(seconds=0.1, memory_mib=1_000, lower="features.points"),
+    "poses": Needs(seconds=20, memory_mib=1_200, lower="poses.tried or poses.image_trials"),
+    "verify": Needs(seconds=15, memory_mib=1_200, lower="verify.points"),
+    "icp": Needs(seconds=0.7, memory_mib=1_000, lower="icp.points"),
+    "fuse": Needs(seconds=5, memory_mib=1_200, lower="fuse.grid"),
+    "full": Needs(seconds=100, memory_mib=1_500, gpus=0.25, batch="rays", lower="full.rays or full.grid"),
+    "labels": Needs(seconds=0.1, memory_mib=1_000),
+    "report": Needs(seconds=2, memory_mib=1_200, lower="report.pictures"),
+}
+"""By section, of the standard preset: medians of 13 objects on two shared cores without a GPU, memory of the bundled example."""
+
+
 def stage(
     name: str, section: str, record: str, inputs: dict[str, str], version: int = 1, external: str | None = None,
     asks: dict[str, str] | None = None,
 ) -> Stage:  # fmt: skip
     """A stage of the default chain, run by ``pipelines.stages.<section>:run``."""
-    return Stage(name, section, f"pipelines.stages.{section}:run", record, inputs, external, asks or {}, version)
+    run = f"pipelines.stages.{section}:run"
+    return Stage(name, section, run, record, inputs, external, asks or {}, version, NEEDS[section])
 
 
 def learned(half: str) -> list[Stage]:
@@ -38,8 +57,9 @@ def branch(name: str) -> Stage:
         keys = {"features_up": "features-up", "features_down": "features-down"}
         record = "registration.sources.base:ByImage"
         return Stage(
-            BRANCHES[name], "poses", "pipelines.stages.surfemb:run", record, {"clouds": "clouds", **HALVES, **keys}
-        )
+            BRANCHES[name], "poses", "pipelines.stages.surfemb:run", record, {"clouds": "clouds", **HALVES, **keys},
+            needs=NEEDS["poses"],
+        )  # fmt: skip
     record = "registration.sources.base:Hypotheses"
     return stage(BRANCHES[name], "poses", record, {"clouds": "clouds", **HALVES}, version=2)
 

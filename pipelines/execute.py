@@ -1,4 +1,4 @@
-"""Runs what is stale, loads what is fresh, in this process."""
+"""One object's chain: runs what is stale, loads what is fresh, in this process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from pipelines import artifacts
 from pipelines.graph import Graph, Stage
 from pipelines.keys import key_of, why
+from pipelines.memory import OutOfMemory, free, peak_mib, ran_out, watch_peak, with_half
 from pipelines.presets import Config
 from pipelines.stages.context import Context
 from pipelines.store import Place, Store
@@ -66,6 +67,8 @@ class Run:
     externals: dict[str, External]
     watcher: Watcher
     device: str = "auto"
+    halved: frozenset[str] = frozenset()
+    """Stages that make do with half their batch from the start: they died for lack of memory."""
     records: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
@@ -154,8 +157,9 @@ class Run:
         log.info("%s: runs (%s)", name, "; ".join(reasons))
         start = time.monotonic()
         self.asking.append(0.0)
+        watch_peak()
         try:
-            record = stage.function()(self._context(name, key), getattr(self.config, stage.section), **inputs)
+            record, made_do = self._answered(stage, key, inputs)
         except Exception as error:
             log.error("%s: failed", name, exc_info=not isinstance(error, UserError))
             place.note_failure(key, str(error) or type(error).__name__)
@@ -163,14 +167,32 @@ class Run:
         finally:
             elsewhere = self.asking.pop()
         seconds = round(time.monotonic() - start - elsewhere, 3)
-        manifest = place.commit(
-            key, {**self._facts(stage, plain=True), "seconds": seconds}, lambda folder: artifacts.save(record, folder)
-        )
+        facts = {**self._facts(stage, plain=True), "seconds": seconds, "peak_mib": peak_mib(), **made_do}
+        manifest = place.commit(key, facts, lambda folder: artifacts.save(record, folder))
         place.prune(key)
         self.records[name] = record
         self.ran.append(name)
         log.info("%s: done in %.1f s, %s", name, seconds, place.of(key))
         self._done(name, manifest, fresh=False)
+
+    def _answered(self, stage: Stage, key: str, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """A stage's answer, with half the batch if memory runs out; and what its manifest shall say of that."""
+        params, batch = getattr(self.config, stage.section), stage.needs.batch
+        made_do: dict[str, Any] = {}
+        for half in (True,) if stage.name in self.halved else (False, True):
+            if half:
+                params, halved = with_half(params, batch)
+                made_do = {"halved": halved}
+                log.warning("%s: memory ran out; it makes do with %s=%d", stage.name, batch, halved[batch])
+            try:
+                return stage.function()(self._context(stage.name, key), params, **inputs), made_do
+            except Exception as error:
+                if not ran_out(error):
+                    raise
+                if half or not batch:
+                    raise OutOfMemory(stage.name, stage.needs.lower) from error
+            free()  # not within the except: its traceback holds what the first try allocated
+        raise AssertionError("both tries return or raise")
 
     def _answer(self, name: str) -> Any:
         """A stage's answer, for one that asks while it runs."""

@@ -4,11 +4,39 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from registration.errors import UserError
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a stage takes of a machine: never part of a key."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    """Share of a GPU, where there is one."""
+    memory_mib: int = 1_000
+    """Of the whole process that runs it."""
+    seconds: float = 1.0
+    """What it takes where no manifest tells."""
+    retries: int = 2
+    """How often it is tried again when the process or the machine that ran it died."""
+    batch: str = ""
+    """The parameter that is halved once if memory runs out: the stage answers the same question with it."""
+    lower: str = ""
+    """SECTION.PARAMETER that a user lowers if memory runs out."""
+
+    def __or__(self, other: Needs) -> Needs:
+        """What either takes at most."""
+        return replace(
+            self,
+            cpus=max(self.cpus, other.cpus),
+            gpus=max(self.gpus, other.gpus),
+            memory_mib=max(self.memory_mib, other.memory_mib),
+        )
 
 
 @dataclass(frozen=True)
@@ -30,6 +58,7 @@ class Stage:
     """Word -> stage that is only made if this one asks for it: the function gets ``ask``, word -> a call that answers."""
     version: int = 1
     """Raised when the code changes what it answers: part of the key."""
+    needs: Needs = Needs()
 
     def function(self) -> Callable[..., Any]:
         """The function that runs the stage."""
@@ -96,6 +125,14 @@ class Graph:
     def downstream(self, name: str) -> set[str]:
         """A stage and all that follow from it."""
         return {other for other in self.stages if name in self.upstream(other, asked=True)}
+
+    def needs(self, name: str) -> Needs:
+        """What the process takes that makes a stage: the stages that it asks for are made there too."""
+        asked = set().union(*(self.upstream(a) for a in self.stages[name].asks.values()))
+        out = self.stages[name].needs
+        for other in asked - self.always:
+            out = out | self.stages[other].needs
+        return out
 
     def asked_by(self, name: str) -> str | None:
         """Who makes a stage that is made only if it is asked for; None if it always is."""

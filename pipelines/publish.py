@@ -19,9 +19,8 @@ NEEDED = ("icp", "nerf-full", "labels", "report")
 
 def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     """Write the results, unless they are there already; the content of result.json."""
-    keys = {name: run.keys[name] for name in NEEDED}
-    old = read_result(out)
-    if old is not None and old.get("keys") == keys and all(p.exists() for p in published(out, objid)):
+    old = standing(run, out, objid)
+    if old is not None:
         return old
     icp, model, labels, report = (run.record(name) for name in NEEDED)
     out.mkdir(parents=True, exist_ok=True)
@@ -53,7 +52,7 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         "versions": versions(),
         "silhouettes": list(report.silhouettes),
         "command": command_of(run),
-        "keys": keys,
+        "keys": keys_of(run),
     }
     write_report(out, report, result)
     write_whole(out / "result.json", json.dumps(result, indent=1))
@@ -65,6 +64,18 @@ def in_own_units(entry: dict[str, Any], scale: float) -> dict[str, Any]:
     if scale == 1:
         return entry
     return entry | {"T_up_from_down": Rigid.from_matrix(entry["T_up_from_down"]).after_scale(scale).tolist()}
+
+
+def standing(run: Run, out: Path, objid: int) -> dict[str, Any] | None:
+    """The content of result.json, if all results of this very run are there."""
+    old = read_result(out)
+    whole = old is not None and old.get("keys") == keys_of(run) and all(p.exists() for p in published(out, objid))
+    return old if whole else None
+
+
+def keys_of(run: Run) -> dict[str, str]:
+    """Of the artifacts that the results are made of."""
+    return {name: run.keys[name] for name in NEEDED}
 
 
 def command_of(run: Run) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ STALE_SECONDS = 24 * 3600
 """Scratch folders of dead runs are removed after this long."""
 
 
+@cache
 def versions() -> dict[str, str]:
     """What made an artifact."""
     out = {"python": platform.python_version(), "platform": platform.platform(terse=True)}

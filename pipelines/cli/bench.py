@@ -199,7 +199,7 @@ def strangers_command(runs: Path, pairs: int, seed: int, store: Path | None, as_
 @click.option("--preset", type=click.Choice(["quick", "standard", "best"]), default="standard", show_default=True)
 @click.option("--set", "sets", multiple=True, metavar="STAGE.PARAM=VALUE", help="One parameter, repeatable.")
 @click.option("--until", metavar="STAGE", help="Stop after this stage; icp is enough to judge the transform.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Objects at a time.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Stages at a time.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def parts_command(
     objects: int, first: int, seed: int, views: int, size: int, printed: bool, until: str | None, jobs: int, as_json: bool,
@@ -267,13 +267,10 @@ def request_of(dataset: str, objid: tuple[int, ...], **options: Any) -> Request:
 
 def registered(request: Request, until: str | None, jobs: int) -> int:
     """What `regpipe run` does; the worst status of all objects."""
-    from pipelines.cli.run import in_parallel, one, worst
+    from pipelines.cli.drive import How, drive
     from pipelines.cli.setup import objects_of
 
-    wanted = objects_of(request)
-    if jobs > 1 and len(wanted) > 1:
-        return in_parallel(request, wanted, until, frozenset(), jobs)
-    return worst([one(request, objid, until, frozenset()) for objid in wanted])
+    return drive(request, objects_of(request), until, how=How(jobs=jobs))
 
 
 @contextmanager

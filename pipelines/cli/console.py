@@ -1,4 +1,4 @@
-"""What a run looks like: live bars on a terminal, one line a stage in a pipe, everything in the log file."""
+"""Where a run's words go: warnings to the terminal, everything to the log file, the verdict at the end."""
 
 from __future__ import annotations
 
@@ -7,111 +7,40 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 LOG = logging.getLogger("regpipe")
-MOST_REASONS = 2
-"""A stage that runs anew says why by so many; the log has them all."""
 STATE: dict[str, Any] = {"log": None, "verbose": False}
 
 
-class Rate(ProgressColumn):
-    """Steps per second."""
-
-    def render(self, task: Task) -> Text:
-        """Blank until a rate is known."""
-        return Text(f"{task.speed:6.1f}/s" if task.speed else "", style="cyan")
-
-
-class Screen:
-    """Shows one object's stages as they run."""
-
-    def __init__(self, title: str, quiet: bool, verbose: bool) -> None:
-        self.title, self.quiet, self.verbose = title, quiet, verbose
-        self.console = Console(highlight=False)
-        self.live = self.console.is_terminal and not quiet
-        self.progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description:<13}"), BarColumn(28), TextColumn("{task.percentage:3.0f}%"), Rate(),
-            TextColumn("[dim]left"), TimeRemainingColumn(), console=self.console, transient=True, disable=not self.live,
-        )  # fmt: skip
-        self.tasks: dict[str, Any] = {}
-        """Bars of the stages that run: one may have asked for another."""
-        self.fresh: list[str] = []
-        self.pulse = 0.0
-
-    def __enter__(self) -> Screen:
-        if not self.quiet:
-            self.console.print(f"[bold]{self.title}")
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._tell_fresh()
-        self.progress.stop()
-
-    def say(self, text: str) -> None:
-        """A line of its own, above the bar."""
-        if not self.quiet:
-            self.console.print(text)
-
-    def starts(self, stage: str, reasons: list[str]) -> None:
-        """A stage begins."""
-        self._tell_fresh()
-        if self.verbose or (reasons != ["first run"] and not self.quiet):
-            more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-            self.say(f"  [dim]{stage}: {'; '.join(reasons[:MOST_REASONS])[:120]}{more}")
-        self.tasks[stage] = self.progress.add_task(stage, total=None)
-
-    def tick(self, stage: str, done: int, total: int) -> None:
-        """How far it is, at most ten times a second."""
-        if stage in self.tasks and (done >= total or time.monotonic() - self.pulse > 0.1):
-            self.pulse = time.monotonic()
-            self.progress.update(self.tasks[stage], completed=done, total=total)
-
-    def ends(self, stage: str, seconds: float, fresh: bool) -> None:
-        """A stage is whole."""
-        if fresh:
-            self.fresh.append(stage)
-            return
-        if stage in self.tasks:
-            self.progress.remove_task(self.tasks.pop(stage))
-        self.say(f"  [green]✓[/] {stage:<13} {seconds:7.1f} s")
-
-    def _tell_fresh(self) -> None:
-        if self.fresh:
-            self.say(f"  [dim]· fresh: {', '.join(self.fresh)}")
-            self.fresh = []
-
-
-def open_log(folder: Path, name: str, verbose: bool, quiet: bool) -> Path:
-    """A log file of this run; warnings also go to the terminal."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name.replace('/', '-')}.log"
+def open_log(verbose: bool, quiet: bool) -> RichHandler:
+    """Warnings go to the terminal."""
     for handler in list(LOG.handlers):
         LOG.removeHandler(handler)
         handler.close()
     LOG.setLevel(logging.DEBUG)
     LOG.propagate = False
+    screen = RichHandler(console=Console(stderr=True, highlight=False), show_time=False, show_path=False, markup=False)
+    screen.setLevel(logging.INFO if verbose else logging.ERROR + 1 if quiet else logging.WARNING)
+    screen.addFilter(lambda record: record.exc_info is None and not getattr(record, "traced", False))
+    LOG.addHandler(screen)
+    STATE.update(log=None, verbose=verbose)
+    return screen
+
+
+def log_file(folder: Path, name: str) -> logging.FileHandler:
+    """A log file of one object."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name.replace('/', '-')}.log"
     writer = logging.FileHandler(file, delay=False)
     writer.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    LOG.addHandler(writer)
-    console = Console(stderr=True, highlight=False)
-    screen = RichHandler(console=console, show_time=False, show_path=False, markup=False)
-    screen.setLevel(logging.INFO if verbose else logging.ERROR + 1 if quiet else logging.WARNING)
-    screen.addFilter(lambda record: record.exc_info is None)
-    LOG.addHandler(screen)
-    STATE.update(log=file, verbose=verbose)
-    return file
+    STATE["log"] = file
+    return writer
 
 
 def explain_crash(error: BaseException) -> None:

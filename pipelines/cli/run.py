@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pipelines.cli.drive import How, drive, engine_options, worst
 from pipelines.cli.main import Exit
 from pipelines.cli.seed_flags import modern, seed_flags
 from pipelines.cli.setup import Request, objects_of, open_run
@@ -77,10 +78,12 @@ def forced_from(graph: Any, start: str | None) -> frozenset[str]:
 @click.option("--from", "start", metavar="STAGE", help="Make this stage and all that follow anew.")
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
 @click.option("--force", is_flag=True, help="Make everything anew.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Objects at a time, each in a process."
-)
-def run(start: str | None, until: str | None, force: bool, jobs: int, **options: Any) -> int:
+@click.option("--dry-run", is_flag=True, help="Only say what would run, where, and for how long.")
+@engine_options
+def run(
+    start: str | None, until: str | None, force: bool, dry_run: bool, jobs: int | None, engine: str, ray_address: str,
+    **options: Any,
+) -> int:  # fmt: skip
     """Register two captures of an object.
 
     Writes OUT/DATASET/obj_NNNNNN/: result.json, model.ply, cloud.ply, labels/, report/. Exit status 0: accepted; 3: done but
@@ -93,62 +96,12 @@ def run(start: str | None, until: str | None, force: bool, jobs: int, **options:
         if name:
             DEFAULT.named(name)
     forced = frozenset(DEFAULT.order) if force else forced_from(DEFAULT, start)
-    wanted = objects_of(request)
-    if jobs > 1 and len(wanted) > 1:
-        return in_parallel(request, wanted, until, forced, jobs)
-    return worst([one(request, objid, until, forced) for objid in wanted])
+    wanted, how = objects_of(request), How(engine, jobs, ray_address)
+    if dry_run:
+        from pipelines.cli.dry import tell
 
-
-def worst(statuses: list[int]) -> int:
-    """One exit status for many objects."""
-    order = [Exit.FAILED, Exit.WRONG_REQUEST, Exit.NOT_ACCEPTED, Exit.ACCEPTED]
-    return next((int(s) for s in order if s in statuses), 0)
-
-
-def one(request: Request, objid: int | None, until: str | None, forced: frozenset[str]) -> int:
-    """One object, from captures to results; with many objects a broken one does not stop the others."""
-    from pipelines.cli.console import LOG, Screen, explain_crash, open_log, summary
-    from pipelines.cli.main import complain
-    from pipelines.publish import publish
-    from pipelines.report.finished import write_index
-
-    name = request.name(objid)
-    open_log(request.out / "logs", name, request.verbose, request.quiet)
-    LOG.info("regpipe run %s %s", name, request)
-    try:
-        with Screen(name, request.quiet, request.verbose) as screen:
-            run = open_run(request, objid, screen)
-            run.go(until, forced)
-            if until and until != run.graph.order[-1]:
-                return Exit.ACCEPTED
-            result = publish(run, request.folder(objid), objid or 1)
-            if request.dataset:
-                write_index(request.folder(objid).parent)
-        summary(screen.console, name, result, request.folder(objid), request.quiet)
-        return Exit.ACCEPTED if result["accepted"] else Exit.NOT_ACCEPTED
-    except UserError as error:
-        LOG.error("%s", error) if request.quiet else LOG.debug("%s", error)
-        complain(f"{name}: {error}")
-        return Exit.WRONG_REQUEST
-    except Exception as error:
-        explain_crash(error)
-        return Exit.FAILED
-
-
-def in_parallel(
-    request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], jobs: int
-) -> int:
-    """Several objects at a time, each in a process of its own, with its share of the threads."""
-    import os
-    from concurrent.futures import ProcessPoolExecutor
-    from dataclasses import replace
-    from multiprocessing import get_context
-
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    quiet = replace(request, quiet=True)
-    with ProcessPoolExecutor(min(jobs, len(wanted)), mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(one, quiet, objid, until, forced) for objid in wanted]
-        return worst([t.result() for t in tasks])
+        return tell(request, wanted, until, forced, how)
+    return drive(request, wanted, until, forced, how)
 
 
 @click.command()
@@ -192,23 +145,26 @@ def stage(
 
 def one_image(request: Request, objid: int | None, image: int, half: str | None, viz: bool) -> int:
     """What the learned source says of one image: its poses, and a picture if it is wanted."""
-    from pipelines.cli.console import Screen, open_log
     from pipelines.cli.images import guesses, pictured, told
 
-    open_log(request.out / "logs", request.name(objid), request.verbose, request.quiet)
-    with Screen(request.name(objid), request.quiet, request.verbose) as screen:
-        run = open_run(request, objid, screen)
-        run.go("poses-surfemb")
-        found = guesses(run.record("poses-surfemb").images, image, half)
-        if not found:
-            have = ", ".join(f"{h} {run.record(f'capture-{h}').ids.tolist()}" for h in ("up", "down"))
-            raise UserError("no image of this id is placed", f"--id {image}", f"there are {have}"[:300])
-        for line in told(found):
-            screen.say(line)
-        if viz:
-            for file in pictured(run, found, request.folder(objid)):
-                screen.say(f"  picture: {file}")
+    status = drive(request, [objid], "poses-surfemb", publish=False)
+    if status:
+        return status
+    run = open_run(request, objid, None)
+    found = guesses(run.record("poses-surfemb").images, image, half)
+    if not found:
+        have = ", ".join(f"{h} {run.record(f'capture-{h}').ids.tolist()}" for h in ("up", "down"))
+        raise UserError("no image of this id is placed", f"--id {image}", f"there are {have}"[:300])
+    say(request, told(found))
+    if viz:
+        say(request, [f"  picture: {file}" for file in pictured(run, found, request.folder(objid))])
     return Exit.ACCEPTED
+
+
+def say(request: Request, lines: list[str]) -> None:
+    """Lines, unless only the verdict is wanted."""
+    if not request.quiet:
+        click.echo("\n".join(lines))
 
 
 def branches(options: dict[str, Any]) -> list[str]:
@@ -226,16 +182,12 @@ def one_stage(request: Request, objid: int | None, name: str, force: bool, viz: 
     """One stage of one object."""
     import shutil
 
-    from pipelines.cli.console import Screen, open_log
+    run = open_run(request, objid, None)
+    if not cont:
+        shutil.rmtree(run.place(name).scratch(run.keys[name]))
+    status = drive(request, [objid], name, frozenset([name]) if force else frozenset(), publish=False)
+    if viz and not status:
+        from pipelines.cli.show import picture_of
 
-    open_log(request.out / "logs", request.name(objid), request.verbose, request.quiet)
-    with Screen(request.name(objid), request.quiet, request.verbose) as screen:
-        run = open_run(request, objid, screen)
-        if not cont:
-            shutil.rmtree(run.place(name).scratch(run.keys[name]))
-        run.go(name, frozenset([name]) if force else frozenset())
-        if viz:
-            from pipelines.cli.show import picture_of
-
-            screen.say(f"  picture: {picture_of(run, name, request.folder(objid))}")
-    return Exit.ACCEPTED
+        say(request, [f"  picture: {picture_of(run, name, request.folder(objid))}"])
+    return status

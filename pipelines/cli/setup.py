@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,11 @@ class Request:
         """Where its results go."""
         return self.out / self.name(objid) if self.dataset else self.out
 
+    def rooted(self) -> Request:
+        """The same for a process that stands elsewhere."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: value.absolute() for name, value in given.items() if isinstance(value, Path)})
+
     def configuration(self) -> Any:
         """All parameters."""
         from pipelines.presets import configure
@@ -101,10 +106,11 @@ def make_mini(request: Request) -> None:
         ensure_mini(request.bop_root, tick)
 
 
-def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
-    """The object's chain, ready to go."""
+def order_of(request: Request, objid: int | None, publish: bool = False) -> Any:
+    """The object's chain, as it travels to whoever runs it."""
     from pipelines.chain import DEFAULT
-    from pipelines.execute import Run, capture_inputs
+    from pipelines.engines.job import Order
+    from pipelines.execute import capture_inputs
     from pipelines.store import Store
     from registration.data.kinds import files_of, find_pair, pair_of
 
@@ -115,4 +121,13 @@ def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
         assert request.up and request.down
         up, down = pair_of(request.up, request.down)
     externals = capture_inputs(up, down, root / "fingerprints.json", files_of)
-    return Run(DEFAULT, Store(root), request.name(objid), request.configuration(), externals, watcher, request.device)
+    out = request.folder(objid) if publish else None
+    return Order(
+        DEFAULT, Store(root), request.name(objid), request.configuration(), externals, request.device,
+        out, objid or 1, request.dataset is not None,
+    )  # fmt: skip
+
+
+def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
+    """The object's chain, ready to go in this process."""
+    return order_of(request, objid).run(watcher)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pipelines.cli.run as run_module
+import pipelines.cli.drive as drive_module
 from pipelines import artifacts
 from pipelines.bench.parts import KINDS, PartSet, by_kind, ensure, score_part
 from pipelines.bench.score import judged
 from pipelines.cli.bench import request_of
+from pipelines.cli.drive import How
 from pipelines.cli.main import main
 from pipelines.cli.setup import Request, open_run
 from pipelines.execute import Run
@@ -170,16 +171,13 @@ def test_the_command_goes_on_where_it_stopped_and_answers_alone(
 ) -> None:
     asked: list[tuple[int, str]] = []
 
-    def one(request: Request, objid: int, until: str, forced: frozenset[str]) -> int:
+    def drive(request: Request, wanted: list[int], until: str, how: How) -> int:
         print("a line of the run")  # noqa: T201
-        asked.append((objid, until))
-        run = open_run(request, objid, None)
-        if objid == 2:
-            return 2
-        answered(run, true_of(PartSet(5, 3, TINY), request.bop_root, objid), True)
-        return 3
+        asked.extend((objid, until) for objid in wanted)
+        answered(open_run(request, 3, None), true_of(PartSet(5, 3, TINY), request.bop_root, 3), True)
+        return 2
 
-    monkeypatch.setattr(run_module, "one", one)
+    monkeypatch.setattr(drive_module, "drive", drive)
     args = ["--objects", "3", "--first", "2", "--seed", "5", "--views", "8", "--size", "32", "--until", "icp"]
     places = ["--bop-root", str(tmp_path / "bop"), "--out", str(tmp_path / "runs")]
     for more in (["--json"], []):

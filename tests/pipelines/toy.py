@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.engines.board import Outcome, Row
+from pipelines.engines.estimate import Expected
+from pipelines.engines.job import Engine, Order
+from pipelines.engines.schedule import Scheduler, Wish
 from pipelines.execute import External, Run
-from pipelines.graph import Graph, Stage
+from pipelines.graph import Graph, Needs, Stage
 from pipelines.presets import Config
 from pipelines.stages.context import Context
 from pipelines.store import Store
@@ -42,9 +47,30 @@ def second(ctx: Context, params: Any, one: Numbers) -> Numbers:
     return Numbers(one.values * params.points, one.note)
 
 
+def greedy(ctx: Context, params: Any, one: Numbers) -> Numbers:
+    """Takes more memory than there is, or dies of it, unless its batch is small; TOY_HUNGER tells how."""
+    how = os.environ.get("TOY_HUNGER", "")
+    if params.rays > int(os.environ.get("TOY_ENOUGH", "1500")):
+        if how == "rlimit":
+            limit_memory(256)
+            np.ones((1024, 2**20))
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "cuda":
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    return Numbers(one.values * params.rays, one.note)
+
+
+def limit_memory(more_mib: int) -> None:
+    """As on a machine that has only so much more."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more_mib * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
 def named(ctx: Context, params: Any, one: Numbers) -> Numbers:
     """Knows which stage it is; takes a while."""
-    time.sleep(0.05)
+    time.sleep(float(os.environ.get("TOY_SECONDS", "0.05")))
     return Numbers(one.values * len(ctx.stage), ctx.stage)
 
 
@@ -70,8 +96,13 @@ GRAPH = Graph(
         Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "clouds"}),
     ]
 )
-
-
+PAIR = Graph(
+    [
+        Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
+        Stage("nerf-up", "nerf", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("nerf-down", "nerf", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+    ]
+)
 ASKING = Graph(
     [
         Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
@@ -80,6 +111,15 @@ ASKING = Graph(
         Stage("poses-dear", "poses", f"{HERE}:named", RECORD, {"one": "far"}),
         Stage("verify", "verify", f"{HERE}:asker", RECORD, {"one": "capture-up"}, None, {"cheap": "poses-cheap", "dear": "poses-dear"}),
         Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "verify"}),
+    ]
+)  # fmt: skip
+
+
+GREEDY = Graph(
+    [
+        Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
+        Stage("nerf-up", "nerf", f"{HERE}:greedy", RECORD, {"one": "capture-up"}, needs=Needs(batch="rays", lower="nerf.rays")),
+        Stage("nerf-full", "full", f"{HERE}:greedy", RECORD, {"one": "capture-up"}, needs=Needs(lower="full.rays")),
     ]
 )  # fmt: skip
 
@@ -106,6 +146,62 @@ def toy(root: Path, config: Config | None = None, number: int = 3, graph: Graph 
     return Run(
         graph, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
+
+
+class Noted:
+    """A board that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.ended: list[tuple[str, str, bool]] = []
+        self.logged: list[str] = []
+        self.warned: list[str] = []
+        self.closed: list[Outcome] = []
+        self.rows: list[Row] = []
+        self.most = 0
+
+    def opens(self, name: str, fresh: list[str]) -> None:
+        """Note it."""
+        self.opened.append(name)
+
+    def starts(self, name: str, stage: str, reasons: list[str]) -> None:
+        """Nothing."""
+
+    def ends(self, name: str, stage: str, seconds: float, fresh: bool) -> None:
+        """Note it."""
+        self.ended.append((name, stage, fresh))
+
+    def log(self, name: str, record: dict[str, Any]) -> None:
+        """Note the words."""
+        self.logged.append(str(record["msg"]))
+
+    def warns(self, name: str, text: str) -> None:
+        """Note it."""
+        self.warned.append(text)
+
+    def closes(self, outcome: Outcome) -> None:
+        """Note it."""
+        self.closed.append(outcome)
+
+    def shows(self, rows: list[Row], closed: int, objects: int, left: float) -> None:
+        """Note how many stages ran at once."""
+        self.rows = rows or self.rows
+        self.most = max([self.most, *(len(row.active) for row in rows)])
+
+
+def wish(root: Path, number: int, graph: Graph = GRAPH, config: Config | None = None) -> Wish:
+    """One of many toy objects."""
+    name = f"toy/obj_{number:06d}"
+    order = Order(graph, Store(root), name, config or Config(), {"up": External(number, f"fp{number}")})
+    return Wish(name, lambda: order)
+
+
+def scheduled(
+    root: Path, engine: Engine, count: int, board: Noted, graph: Graph = GRAPH, config: Config | None = None
+) -> list[Outcome]:
+    """So many toy objects on an engine."""
+    expected = Expected(graph, config or Config())
+    return Scheduler([wish(root, n, graph, config) for n in range(1, count + 1)], engine, board, expected).go()
 
 
 def digests(run: Run) -> dict[str, Any]:

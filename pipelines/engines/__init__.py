@@ -1,0 +1,1 @@
+"""Who carries out the stages of many objects: worker processes here, or a Ray cluster."""

@@ -1,0 +1,64 @@
+"""The engine that needs the extra ray."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.engines.on_ray import OnRay
+from registration.errors import MissingExtra
+from tests.pipelines.two_nodes import GRAPH
+
+ROOT = Path(__file__).parents[2]
+QUIET = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "NO_COLOR": "1"}
+
+
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'regpipe\[ray\]'"):
+        OnRay("local", None)
+
+
+def test_the_local_engine_never_imports_it() -> None:
+    code = (
+        "import sys, pipelines.cli.run, pipelines.cli.screen, pipelines.engines.schedule, pipelines.engines.local; "
+        "print('ray' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_costs_only_the_stage_it_ran(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="no ray: pip install 'regpipe[ray]'")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.two_nodes", str(tmp_path / "run")], cwd=ROOT, env=QUIET,
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["killed"] in (["clouds"], ["side"]) and told["slots"] == 2
+    assert told["warned"] and told["killed"][0] in told["warned"][0] and "tried again" in told["warned"][0]
+    assert told["states"] == ["fresh"] * len(GRAPH.order) and told["outcomes"][0]["state"] == "done"
+    assert told["tries"] == 3  # two stages, one of them twice
+
+
+@pytest.mark.slow
+def test_the_command_runs_on_a_cluster_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="no ray: pip install 'regpipe[ray]'")
+    command = [str(Path(sys.executable).with_name("regpipe"))]
+    make = ["data", "synth", "tiny", "--bop-root", "bop", "--objects", "2", "--views", "8", "--size", "48"]
+    subprocess.run([*command, *make], cwd=tmp_path, env=QUIET, check=True, capture_output=True)
+    ray = ["--engine", "ray", "--ray-address", "local"]
+    done = subprocess.run(
+        [*command, "run", "--dataset", "tiny", "--all", "--until", "capture-down", *ray], cwd=tmp_path, env=QUIET,
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stderr == "", done.stdout + done.stderr
+    assert done.stdout.count("✓ capture-down") == 2
+    assert len(list((tmp_path / "runs/.store/tiny").glob("obj_*/capture-down/*/manifest.json"))) == 2
