@@ -11,6 +11,7 @@ from uuid import uuid4
 from pipelines.execute import Run
 from pipelines.report.finished import write_report
 from pipelines.report.made import command
+from pipelines.results import read_result
 from pipelines.store import versions, write_whole
 
 NEEDED = ("icp", "nerf-full", "labels", "report")
@@ -63,15 +64,6 @@ def command_of(run: Run) -> str:
         str(getattr(run.externals[half].value, "folder", "")) for half in ("up", "down") if half in run.externals
     )
     return command(run.name, run.config, (folders[0], folders[1]) if len(folders) == 2 else None)
-
-
-def read_result(out: Path) -> dict[str, Any] | None:
-    """result.json, if it is there and whole."""
-    try:
-        found = json.loads((out / "result.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def published(out: Path, objid: int) -> list[Path]:

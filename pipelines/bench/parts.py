@@ -11,7 +11,8 @@ import numpy as np
 
 from pipelines.bench.score import judged, stored, surface, truths
 from pipelines.execute import Run
-from pipelines.publish import NEEDED, read_result
+from pipelines.publish import NEEDED
+from pipelines.results import read_result
 from registration.data.synthetic import SynthParams, make_dataset
 from registration.data.synthetic.dataset import MINI, check
 from registration.data.synthetic.parts import Kind

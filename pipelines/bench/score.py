@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines import artifacts
 from pipelines.bench.bop import score_labels
-from pipelines.publish import read_result
+from pipelines.results import read_result
 from pipelines.store import Store
 from registration.errors import UserError
 from registration.geometry.distance import chamfer_parts

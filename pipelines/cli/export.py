@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
 from pipelines.cli.main import Exit
 from registration.errors import UserError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from registration.geometry.rigid import Array
 
 KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntable", "nerfstudio"]
 
@@ -59,7 +53,7 @@ def export(
     chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
     (--half) as images, masks and transforms.json in metres; it needs no run.
     """
-    from pipelines.publish import read_result
+    from pipelines.results import read_result
 
     folder = out / dataset / f"obj_{objid:06d}"
     if what == "nerfstudio" and half is None:
@@ -116,16 +110,16 @@ def cloud_to(place: Path, root: Path, name: str, half: str, coarse: bool) -> Non
 
 def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> None:
     """A finished result in another form."""
-    from registration.geometry.ply import write_glb, write_splats
+    from registration.geometry.ply import read_ply, write_glb, write_splats
 
     if what == "labels":
         shutil.copytree(folder / "labels", place)
     elif what == "pred6d":
         place.write_text(json.dumps(pred6d(folder, objid), indent=1))
     elif what == "glb":
-        write_glb(place, *ours(folder / "model.ply"))
+        write_glb(place, *read_ply(folder / "model.ply"))
     elif what == "splat":
-        write_splats(place, *ours(folder / "cloud.ply")[:3])
+        write_splats(place, *read_ply(folder / "cloud.ply")[:3])
     elif what == "turntable":
         place.write_bytes(turntable(folder / "model.ply", suffix))
     elif what == "chamfer" and suffix == ".xlsx":
@@ -139,31 +133,29 @@ def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> 
 
 def turntable(file: Path, suffix: str) -> bytes:
     """The model turning once, drawn without a display."""
+    from registration.geometry.ply import read_ply
     from registration.viz.scene import Skin
     from registration.viz.turntable import as_film, turned
 
-    points, normals, colours, faces = ours(file)
+    points, normals, colours, faces = read_ply(file)
     return as_film(turned(Skin(points, faces, normals, colours)), "webp" if suffix == ".webp" else "gif")
-
-
-def ours(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.int64]]:
-    """Points, normals, colours and faces of a result's file."""
-    from registration.geometry.ply import read_ply
-
-    try:
-        return read_ply(file)
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise UserError(what, file, "remove it, and regpipe run writes it anew") from error
 
 
 def pred6d(folder: Path, objid: int) -> dict[str, dict[str, list[list[float]]]]:
     """Half -> image id -> the model's pose in the camera, 4x4, millimetres."""
+    from registration.data.bop_entries import numbers, read_json
+    from registration.data.images import BadFrame
+
     out: dict[str, dict[str, list[list[float]]]] = {}
     for half in ("up", "down"):
-        body = json.loads((folder / "labels" / half / "scene_gt.json").read_text())
+        file = folder / "labels" / half / "scene_gt.json"
         out[half] = {}
-        for image, entries in body.items():
-            R, t = entries[0]["cam_R_m2c"], entries[0]["cam_t_m2c"]
+        for image, entries in read_json(file).items():
+            try:
+                entry = entries[0]
+                R, t = (numbers(entry, f"cam_{name}_m2c", n, file).tolist() for name, n in (("R", 9), ("t", 3)))
+            except (BadFrame, TypeError, KeyError, IndexError) as error:
+                what = getattr(error, "reason", "no pose is given")
+                raise UserError(f"image {image}: {what}", file, "remove it, and regpipe run writes it anew") from error
             out[half][image] = [[*R[0:3], t[0]], [*R[3:6], t[1]], [*R[6:9], t[2]], [0, 0, 0, 1]]
     return out

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.publish import read_result
+from pipelines.results import read_result
 
 ACCEPTED, REFUSED, UNFINISHED = "accepted", "not accepted", "unfinished"
 VERDICTS = (ACCEPTED, REFUSED, UNFINISHED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pipelines.report.index import THUMBNAIL, index_page
 from pipelines.report.made import told
 from pipelines.report.record import Report
 from pipelines.report.table import xlsx_of
+from pipelines.results import read_result
 from pipelines.store import Store, write_whole
 from registration.errors import UserError
 from registration.fuse.params import ReportParams
@@ -75,11 +75,9 @@ def write_index(folder: Path) -> Path:
 
 def read_finished(folder: Path, name: str) -> Finished:
     """A result that is there and whole."""
-    try:
-        result = json.loads((folder / "result.json").read_text())
-    except (OSError, ValueError) as error:
-        mend = "regpipe run first, or name the place with --out"
-        raise UserError("no finished result", folder, mend) from error
+    result = read_result(folder)
+    if result is None:
+        raise UserError("no finished result", folder, "regpipe run first, or name the place with --out")
     return Finished(folder, result, name)
 
 

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 from pipelines import artifacts
 from pipelines.chain import DEFAULT
-from pipelines.publish import read_result
+from pipelines.results import read_result
 from pipelines.store import Store
 from registration.errors import UserError
 

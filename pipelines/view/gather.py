@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.publish import read_result
+from pipelines.results import read_result
 from pipelines.view.find import Found, Shelf
 from registration.data.capture import Capture
 from registration.errors import UserError
@@ -58,10 +58,7 @@ def published_model(folder: Path) -> Skin | None:
     file = folder / "model.ply"
     if not file.exists():
         return None
-    try:
-        points, normals, colours, faces = read_ply(file)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error), file, "remove it, and regpipe run writes it anew") from error
+    points, normals, colours, faces = read_ply(file)
     return Skin(points, faces, normals, colours)
 
 

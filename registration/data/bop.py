@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +111,10 @@ class Frame:
         return x0 == 0 or y0 == 0 or x1 == self.size[0] or y1 == self.size[1]
 
 
-def look(folder: Folder, entry: Entry) -> Frame:
-    """Size and mask of one image; specks and pinholes of the mask are mended."""
+def look(folder: Folder, entry: Entry, most: int) -> Frame:
+    """Size, at most so many pixels, and mask of one image; specks and pinholes of the mask are mended."""
     try:
-        width, height = size = size_of(folder.colour_of(entry))
+        width, height = size = size_of(folder.colour_of(entry), most)
         cx, cy = entry.K[0, 2], entry.K[1, 2]
         if not (-width < cx < 2 * width and -height < cy < 2 * height):
             reason = f"the principal point ({cx:g}, {cy:g}) is far outside the {width} x {height} image"
@@ -132,7 +133,7 @@ def crop(folder: Folder, frame: Frame, window: Window) -> dict[str, NDArray]:
     """The window of one image: rgb, mask, inside, K, and depth if the folder has any."""
     file = folder.colour_of(frame.entry)
     try:
-        rgb = read_colour(file)
+        rgb = read_colour(file, math.prod(frame.size))
         out = {
             "rgb": cut_colour(rgb, window),
             "mask": cut_mask(frame.whole_mask(), window),
@@ -219,7 +220,7 @@ def read_scene(
     folder = Folder.of(path)
     entries, bad = read_entries(path, objid)
     entries = spread([e for e in entries if keep is None or keep(e)], params.max_views)
-    frames, faults = split(in_parallel(lambda e: look(folder, e), entries))
+    frames, faults = split(in_parallel(lambda e: look(folder, e, params.max_pixels), entries))
     frames, odd = of_usual_size(frames, folder)
     bad += faults + odd
     if len(frames) < max(1, params.min_views):
