@@ -31,15 +31,15 @@ def is_result(body: Any) -> bool:
     if not all(isinstance(body.get(name, {}), dict) for name in groups):
         return False
     model = body.get("model", {})
-    figures = [body.get("confidence"), body.get("chamfer_mm"), body.get("diameter_mm"), *body.get("stages", {}).values()]
-    figures += body.get("silhouettes", [])
+    figures = [body.get("confidence"), body.get("chamfer_mm", 0.0), body.get("diameter_mm", 1.0)]
+    figures += [*body.get("stages", {}).values(), *body.get("silhouettes", [])]
     for name in ("psnr_db", "mask_iou"):
         figures += model[name] if isinstance(model.get(name, None), list) else []
     texts = [body.get("source", ""), body.get("command", ""), *body.get("reasons", []), *body.get("keys", {}).values()]
     others = body.get("alternatives", [])
     return (
         all(is_number(x) for x in figures)
-        and body["diameter_mm"] > 0
+        and body.get("diameter_mm", 1.0) > 0
         and all(isinstance(t, str) for t in texts)
         and is_rigid(body.get("T_up_from_down"))
         and all(isinstance(a, dict) and is_rigid(a.get("T_up_from_down")) for a in others)

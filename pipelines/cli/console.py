@@ -17,6 +17,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.cli.main import complain, of_the_disk
+
 LOG = logging.getLogger("regpipe")
 MOST_REASONS = 2
 """A stage that runs anew says why by so many; the log has them all."""
@@ -100,6 +102,7 @@ def open_log(folder: Path, name: str, verbose: bool, quiet: bool) -> Path:
     for handler in list(LOG.handlers):
         LOG.removeHandler(handler)
         handler.close()
+    logging.raiseExceptions = False  # a log that finds no room on the disk stops, and the run does not
     LOG.setLevel(logging.DEBUG)
     LOG.propagate = False
     writer = logging.FileHandler(file, delay=False)
@@ -115,7 +118,12 @@ def open_log(folder: Path, name: str, verbose: bool, quiet: bool) -> Path:
 
 
 def explain_crash(error: BaseException) -> None:
-    """Our own mistake: one line, and where the rest stands."""
+    """The disk's fault: one line. Our own mistake: one line, and where the rest stands."""
+    told = of_the_disk(error)
+    if told is not None:
+        LOG.debug("traceback", exc_info=error)
+        complain(told)
+        return
     text = f"{type(error).__name__}: {error}".strip()
     where = f" (the traceback is in {STATE['log']})" if STATE["log"] else ""
     if STATE["log"] is None or STATE["verbose"]:

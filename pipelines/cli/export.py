@@ -10,6 +10,8 @@ from typing import cast
 import click
 
 from pipelines.cli.main import Exit
+from pipelines.cli.setup import ADDRESS
+from pipelines.store import Store, Where
 from registration.errors import UserError
 
 KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntable", "nerfstudio"]
@@ -31,7 +33,7 @@ KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntab
 @click.option(
     "--level", type=click.Choice(["fine", "coarse"]), help="cloud of a half: of which level.  [default: fine]"
 )
-@click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts are.  [default: OUT/.store]")
+@click.option("--store", type=ADDRESS, help="Where cached artifacts are.  [default: OUT/.store]")
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="File or folder to write.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export(
@@ -42,7 +44,7 @@ def export(
     bop_root: Path,
     half: str | None,
     level: str | None,
-    store: Path | None,
+    store: Where | None,
     to: Path,
     force: bool,
 ) -> int:
@@ -53,6 +55,7 @@ def export(
     chamfer: its table, csv, json or xlsx by the name of the file. turntable: the model turning once, gif or webp. labels: BOP's files. pred6d: all poses. nerfstudio: one capture
     (--half) as images, masks and transforms.json in metres; it needs no run.
     """
+    from pipelines.bucket import open_store
     from pipelines.results import read_result
 
     folder = out / dataset / f"obj_{objid:06d}"
@@ -78,7 +81,7 @@ def export(
     if what == "nerfstudio":
         capture_to(beside, bop_root, dataset, objid, cast(str, half))
     elif what == "cloud" and half:
-        cloud_to(beside, store or out / ".store", f"{dataset}/obj_{objid:06d}", half, level == "coarse")
+        cloud_to(beside, open_store(store or out / ".store"), f"{dataset}/obj_{objid:06d}", half, level == "coarse")
     else:
         result_to(what, folder, objid, beside, to.suffix)
     if to.is_dir():
@@ -99,12 +102,12 @@ def capture_to(place: Path, root: Path, dataset: str, objid: int, half: str) -> 
     write_nerfstudio(read(up if half == "up" else down, whole), place)
 
 
-def cloud_to(place: Path, root: Path, name: str, half: str, coarse: bool) -> None:
+def cloud_to(place: Path, store: Store, name: str, half: str, coarse: bool) -> None:
     """The newest cloud of one half in its own frame, of the field's fine level or of its coarse one."""
     from pipelines.halves import cloud_of_half
     from registration.geometry.ply import write_ply
 
-    cloud = cloud_of_half(root, name, half, coarse)
+    cloud = cloud_of_half(store, name, half, coarse)
     write_ply(place, cloud.points, cloud.normals, cloud.colours)
 
 

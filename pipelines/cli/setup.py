@@ -6,7 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
+from pipelines.store import Where
 from registration.errors import UserError
+
+
+class Address(click.ParamType):
+    """A folder, or the URL of a bucket."""
+
+    name = "path|url"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Where:
+        """A URL stays a text: a path would lose its slashes."""
+        return value if isinstance(value, Path) or "://" in value else Path(value)
+
+
+ADDRESS = Address()
 
 
 @dataclass(frozen=True)
@@ -20,7 +36,7 @@ class Request:
     down: Path | None
     bop_root: Path
     out: Path
-    store: Path | None
+    store: Where | None
     preset: str
     sets: tuple[str, ...]
     config: Path | None
@@ -100,16 +116,16 @@ def make_mini(request: Request) -> None:
 
 def open_run(request: Request, objid: int | None, watcher: Any) -> Any:
     """The object's chain, ready to go."""
+    from pipelines.bucket import open_store
     from pipelines.chain import DEFAULT
     from pipelines.execute import Run, capture_inputs
-    from pipelines.store import Store
     from registration.data.kinds import files_of, find_pair, pair_of
 
-    root = request.store or request.out / ".store"
+    store = open_store(request.store or request.out / ".store")
     if request.dataset:
         up, down = find_pair(request.bop_root, request.dataset, objid or 0)
     else:
         assert request.up and request.down
         up, down = pair_of(request.up, request.down)
-    externals = capture_inputs(up, down, root / "fingerprints.json", files_of)
-    return Run(DEFAULT, Store(root), request.name(objid), request.configuration(), externals, watcher, request.device)
+    externals = capture_inputs(up, down, store.root / "fingerprints.json", files_of)
+    return Run(DEFAULT, store, request.name(objid), request.configuration(), externals, watcher, request.device)

@@ -11,7 +11,6 @@ import streamlit as st  # pyright: ignore[reportMissingImports]
 from pipelines.chain import DEFAULT
 from pipelines.dashboard import compare, curves
 from pipelines.dashboard.rows import VERDICTS, Row, filtered, rows_of, table, times
-from pipelines.store import Store
 from registration.errors import UserError
 
 BLUE, ORANGE = "#268bd2", "#e67e22"
@@ -42,9 +41,9 @@ LARGEST = 40_000_000
 
 
 @st.cache_data(ttl=5, show_spinner=False)
-def everything(runs: tuple[str, ...]) -> list[Row]:
+def everything(runs: tuple[str, ...], kept: str) -> list[Row]:
     """All rows, read again when they are a few seconds old."""
-    return rows_of(map(Path, runs))
+    return rows_of(map(Path, runs), kept)
 
 
 def choice(rows: list[Row]) -> list[Row]:
@@ -156,7 +155,7 @@ def training(rows: list[Row]) -> None:
     st.header("Curves")
     row = pick("Object", rows, "curves of")
     if row is not None:
-        kept = curves.kept_curves(Store(row.store), row.name)
+        kept = curves.kept_curves(row.store, row.name)
         for stage, colour in (("nerf-up", BLUE), ("nerf-down", ORANGE)):
             if stage in kept:
                 st.subheader(f"{stage}: error of the colours")
@@ -164,7 +163,8 @@ def training(rows: list[Row]) -> None:
         if not kept:
             st.info("No training curve is kept for this object.")
     st.subheader("TensorBoard")
-    folders = [str(f) for run in sorted({r.run for r in rows}) for f in curves.event_folders(Path(run))]
+    roots = {Path(r.run) for r in rows} | {r.store.root for r in rows}
+    folders = sorted({str(f) for root in roots for f in curves.event_folders(root)})
     if not folders:
         st.info("No event files (events.out.tfevents.*) below these runs.")
         return
@@ -202,13 +202,13 @@ PAGES = {"Runs": overview, "Object": one_object, "Compare": side_by_side, "Curve
 """A source that has something of its own to show adds its page here."""
 
 
-def main(runs: tuple[str, ...]) -> None:
+def main(kept: str, *runs: str) -> None:
     """The page that was chosen."""
     st.set_page_config("regpipe", layout="wide")
     with st.sidebar:
         st.title("regpipe")
         page = st.radio("Page", list(PAGES), key="page", label_visibility="collapsed")
-    rows = everything(runs)
+    rows = everything(runs, kept)
     if not rows:
         st.info(f"Nothing has been run yet in {', '.join(runs)}: regpipe run --dataset mini --objid 1 is a start.")
         return
@@ -216,4 +216,4 @@ def main(runs: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main(tuple(sys.argv[1:]))
+    main(*sys.argv[1:])

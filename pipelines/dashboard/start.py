@@ -25,16 +25,16 @@ FLAGS = {
 }
 
 
-def command(runs: list[Path], port: int) -> list[str]:
+def command(runs: list[Path], port: int, kept: str = "") -> list[str]:
     """What is run."""
     flags = [f"--{name}={value}" for name, value in (FLAGS | {"server.port": str(port)}).items()]
     page = str(Path(__file__).with_name("app.py"))
-    return [sys.executable, "-m", "streamlit", "run", page, *flags, "--", *(str(r.resolve()) for r in runs)]
+    return [sys.executable, "-m", "streamlit", "run", page, *flags, "--", kept, *(str(r.resolve()) for r in runs)]
 
 
-def serve(runs: list[Path], port: int) -> NoReturn:
+def serve(runs: list[Path], port: int, kept: str) -> NoReturn:
     """Become the server, which runs until Ctrl-C: no process is left behind, whoever ends it."""
     require("streamlit", "dashboard")
     sys.stdout.flush()
-    line = command(runs, port)
+    line = command(runs, port, kept)
     os.execv(line[0], line)

@@ -44,7 +44,7 @@ def results_of(folder: Path) -> dict[str, dict[str, Any]]:
     out = {}
     for file in sorted(folder.glob("obj_*/result.json")):
         found = read_result(file.parent)
-        if found is not None:  # else being written, or broken: the next index has it
+        if found is not None and {"chamfer_mm", "diameter_mm"} <= set(found):  # else being written, or broken
             out[file.parent.name] = found
     return out
 

@@ -6,6 +6,7 @@ import errno
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -29,6 +30,8 @@ DAMAGED = (
     EOFError,
     NotImplementedError,
     RuntimeError,
+    ValueError,
+    struct.error,
 )
 NONSENSE = (errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ)
 """What the system answers to a place or a name that cannot be."""

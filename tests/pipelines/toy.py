@@ -6,16 +6,16 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines.bucket import open_store
 from pipelines.execute import External, Run
 from pipelines.graph import Graph, Stage
 from pipelines.presets import Config
 from pipelines.stages.context import Context
-from pipelines.store import Store
+from pipelines.store import Where
 from registration.errors import UserError
 
 
@@ -33,8 +33,9 @@ def first(ctx: Context, params: Any, spec: int) -> Numbers:
 
 
 def second(ctx: Context, params: Any, one: Numbers) -> Numbers:
-    """Depends on its input and its parameters; can be told to die or fail."""
+    """Depends on its input and its parameters; can be told to die, to fail or to take its time."""
     (ctx.scratch / "checkpoint").write_text("half way")
+    time.sleep(float(os.environ.get("TOY_SLOW", "0")))
     if os.environ.get("TOY_KILL") == "second":
         os.kill(os.getpid(), signal.SIGKILL)
     if os.environ.get("TOY_FAIL") == "second":
@@ -101,10 +102,10 @@ class Quiet:
         """Nothing."""
 
 
-def toy(root: Path, config: Config | None = None, number: int = 3, graph: Graph = GRAPH) -> Run:
+def toy(root: Where, config: Config | None = None, number: int = 3, graph: Graph = GRAPH) -> Run:
     """A run of a toy graph."""
     return Run(
-        graph, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
+        graph, open_store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
 
 
@@ -116,4 +117,4 @@ def digests(run: Run) -> dict[str, Any]:
 if __name__ == "__main__":
     import sys
 
-    toy(Path(sys.argv[1])).go()
+    toy(sys.argv[1]).go()
