@@ -14,7 +14,7 @@ from uuid import uuid4
 from pipelines.execute import Run
 from pipelines.report.finished import write_report
 from pipelines.report.made import command
-from pipelines.results import read_result
+from pipelines.results import TOLD, read_result
 from pipelines.store import STALE_SECONDS, versions, write_whole
 from registration.data.archive import merge
 
@@ -25,7 +25,7 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     """Write the results, unless they are there already; the content of result.json."""
     keys = {name: run.keys[name] for name in NEEDED}
     old = read_result(out)
-    if old is not None and old.get("keys") == keys and all(p.exists() for p in published(out, objid)):
+    if old is not None and set(old) >= TOLD and old["keys"] == keys and all(p.exists() for p in published(out, objid)):
         return old
     icp, model, labels, report = (run.record(name) for name in NEEDED)
     result = {

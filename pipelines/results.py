@@ -12,6 +12,10 @@ LARGEST = 1e12
 """No figure of ours is larger."""
 
 
+TOLD = {"accepted", "confidence", "alternatives", "reasons", "stages", "chamfer_mm", "diameter_mm", "T_up_from_down", "keys"}
+"""What the last lines of a run tell: a result without them is made anew."""
+
+
 def read_result(out: Path) -> dict[str, Any] | None:
     """result.json, if it is there and whole."""
     try:
