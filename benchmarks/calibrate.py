@@ -29,6 +29,7 @@ from scipy.spatial import KDTree
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.bench.score import mesh_of, truths
+from pipelines.bucket import open_store
 from pipelines.halves import kept
 from pipelines.store import Store
 from registration.data.capture import Capture
@@ -134,7 +135,7 @@ def judged(up: HalfModel, down: HalfModel, diameter: float) -> dict[str, Any]:
 def gather(cache: Path, runs: Path, truth: Path, strangers: int) -> None:
     """Judge all parts of a run and some pairs of strangers; what the cache holds already is not done again."""
     rows: list[dict[str, Any]] = json.loads(cache.read_text()) if cache.exists() else []
-    store, known, there = Store(runs.resolve().parent / ".store"), {r["name"] for r in rows}, []
+    store, known, there = open_store(runs.resolve().parent / ".store"), {r["name"] for r in rows}, []
     for file in truths(truth):
         name = f"{runs.resolve().name}/{file.stem}"
         pair = halves(store, name)

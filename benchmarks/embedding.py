@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipelines.bench.images import PLACED, SHARED, errors, shared
 from pipelines.bench.score import truths
 from pipelines.bench.strangers import half_of
-from pipelines.store import Store
+from pipelines.bucket import open_store
 from registration.embedding.features import embedding_of, features_of, first_query
 from registration.embedding.params import CorrespondenceParams, EmbeddingParams, FeatureParams
 from registration.embedding.record import Features
@@ -85,13 +85,13 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("runs", type=Path)
     ask.add_argument("truth", type=Path)
-    ask.add_argument("--store", type=Path)
+    ask.add_argument("--store")
     ask.add_argument("--objid", type=int, action="append")
     ask.add_argument("--channels", action="append")
     ask.add_argument("--start", action="append")
     ask.add_argument("--steps", type=int, action="append")
     p = ask.parse_args()
-    store = Store(p.store or p.runs.parent / ".store")
+    store = open_store(p.store or p.runs.parent / ".store")
     files = [f for f in truths(p.truth) if not p.objid or int(f.stem.split("_")[-1]) in p.objid]
     plain = EmbeddingParams()
     ways = product(p.channels or [",".join(plain.channels)], p.start or [plain.start], p.steps or [plain.steps])

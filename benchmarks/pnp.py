@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipelines.bench.images import PLACED, SHARED, shared
 from pipelines.bench.score import truths
 from pipelines.bench.strangers import half_of
+from pipelines.bucket import open_store
 from pipelines.halves import kept
 from pipelines.store import Store
 from registration.embedding.match import REPROJECTION, correspondences, pnp
@@ -117,9 +118,9 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("runs", type=Path)
     ask.add_argument("truth", type=Path)
-    ask.add_argument("--store", type=Path)
+    ask.add_argument("--store")
     p = ask.parse_args()
-    store, rows = Store(p.store or p.runs.parent / ".store"), {}
+    store, rows = open_store(p.store or p.runs.parent / ".store"), {}
     for file in truths(p.truth):
         judge(store, f"{p.runs.name}/{file.stem}", json.loads(file.read_text()), rows)
     print(f"{'method':24} {'images':>7} {'right':>7} {'ms':>7}")

@@ -37,8 +37,8 @@ from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines import artifacts
 from pipelines.bench.score import judged, surface, truths
+from pipelines.bucket import open_store
 from pipelines.store import Store
 from registration.geometry.rigid import Array, Rigid
 from registration.geometry.rotation import spread_rotations
@@ -237,7 +237,7 @@ def case_of(store: Store, name: str) -> Case | None:
         return None
 
     def part(stage: str, key: str, kind: type = Part) -> Any:
-        return artifacts.load(kind, store.place(name, stage).of(key))
+        return store.place(name, stage).load(kind, key)
 
     clouds = part("clouds", icp["inputs"]["clouds"], Clouds)
     up, down = (part(f"nerf-{half}", icp["inputs"][f"nerf_{half}"]).axis for half in ("up", "down"))
@@ -286,7 +286,7 @@ def main() -> None:
     gone = {m: what for m, names in packages.items() if (what := lacking(names))}
     rows, runs = [], args.runs.resolve()
     for truth in truths(args.truth):
-        case = case_of(Store(args.store or runs.parent / ".store"), f"{runs.name}/{truth.stem}")
+        case = case_of(open_store(args.store or runs.parent / ".store"), f"{runs.name}/{truth.stem}")
         print(truth.stem, "is compared" if case else "is not registered yet, left out", file=sys.stderr, flush=True)
         rows += [row_of(case, truth, m, args.seed) for m in args.method if case and m not in gone]
     print(*table(rows), *(f"{m:<17} {what}" for m, what in gone.items()), sep="\n")

@@ -17,7 +17,7 @@ from pipelines.keys import key_of, why
 from pipelines.memory import OutOfMemory, free, peak_mib, ran_out, watch_peak, with_half
 from pipelines.presets import Config
 from pipelines.stages.context import Context
-from pipelines.store import Place, Store
+from pipelines.store import Damaged, Place, Store
 from registration.errors import UserError
 
 log = logging.getLogger("regpipe")
@@ -172,7 +172,7 @@ class Run:
         place.prune(key)
         self.records[name] = record
         self.ran.append(name)
-        log.info("%s: done in %.1f s, %s", name, seconds, place.of(key))
+        log.info("%s: done in %.1f s, %s", name, seconds, place.where(key))
         self._done(name, manifest, fresh=False)
 
     def _answered(self, stage: Stage, key: str, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -222,11 +222,10 @@ class Run:
             self.make(name)
         if name not in self.records:
             place, key = self.place(name), self.keys[name]
-            damaged = place.damage(key)
-            if damaged is None:
-                self.records[name] = artifacts.load(self.graph[name].record_type(), place.of(key))
-            else:
-                log.warning("%s: %s is damaged and is made again", name, place.of(key) / damaged)
+            try:
+                self.records[name] = place.load(self.graph[name].record_type(), key)
+            except Damaged as error:
+                log.warning("%s: %s", name, error)
                 place.remove(key)
                 self.make(name)
         return self.records[name]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipelines import artifacts
 from pipelines.store import Place, Store
 from registration.data.capture import Capture
 from registration.errors import UserError
@@ -22,15 +20,14 @@ def kept(store: Store, name: str, stage: str, kind: type) -> tuple[Any, dict[str
     manifest = place.newest()
     if manifest is None:
         return None
-    return artifacts.load(kind, place.of(manifest["key"])), manifest
+    return place.load(kind, manifest["key"]), manifest
 
 
-def cloud_of_half(root: Path, name: str, half: str, coarse: bool) -> Cloud:
+def cloud_of_half(store: Store, name: str, half: str, coarse: bool) -> Cloud:
     """The newest cloud of one half in its own frame, of the fine level or of the coarse one."""
-    store = Store(root)
     clouds = kept(store, name, "clouds", Clouds)
     if clouds is None:
-        raise UserError("no clouds", root / name, "regpipe run --until clouds makes them; --store names the place")
+        raise UserError("no clouds", store.where(name), "regpipe run --until clouds makes them; --store names the place")
     if not coarse:
         return getattr(clouds[0], half)
     from registration.nerf.cloud import cloud_of, coarse_half
@@ -38,7 +35,7 @@ def cloud_of_half(root: Path, name: str, half: str, coarse: bool) -> Cloud:
     def of_the_same_run(stage: str, kind: type) -> Any:
         place: Place = store.place(name, f"{stage}-{half}")
         key = clouds[1]["inputs"][f"{stage}_{half}"]
-        return artifacts.load(kind, place.of(key)) if place.manifest(key) else None
+        return place.load(kind, key) if place.manifest(key) else None
 
     nerf, capture = of_the_same_run("nerf", NerfHalf), of_the_same_run("capture", Capture)
     if nerf is None or capture is None or nerf.coarse is None:
@@ -49,11 +46,11 @@ def cloud_of_half(root: Path, name: str, half: str, coarse: bool) -> Cloud:
     return cloud_of(coarse_half(nerf, nerf.coarse), capture, params, np.random.default_rng(0))
 
 
-def guesses_of_images(root: Path, name: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def guesses_of_images(store: Store, name: str) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Half -> image id -> its guesses, the best first: the pose of the *other* half's frame in the camera, and scores."""
-    found = kept(Store(root), name, "poses-surfemb", ByImage)
+    found = kept(store, name, "poses-surfemb", ByImage)
     if found is None:
-        raise UserError("no image was asked", root / name, "regpipe stage poses-surfemb places every image")
+        raise UserError("no image was asked", store.where(name), "regpipe stage poses-surfemb places every image")
     images, out = found[0].images, {"up": {}, "down": {}}
     for k in images.order():
         half = images.half[k]

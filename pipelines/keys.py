@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 
 def key_of(stage: str, version: int, params: Any, inputs: Mapping[str, str], seed: int) -> str:
@@ -44,8 +45,9 @@ class Fingerprints:
     def __init__(self, memo: Path) -> None:
         self.memo = memo
         self.known: dict[str, list[Any]] = {}
-        with suppress(OSError, ValueError):  # no memo, or a damaged one: everything is read again
-            self.known = json.loads(memo.read_text())
+        with suppress(OSError, ValueError, RecursionError):  # no memo, or a damaged one: everything is read again
+            found = json.loads(memo.read_text())
+            self.known = {k: v for k, v in found.items() if is_entry(v)} if isinstance(found, dict) else {}
 
     def of(self, files: list[Path], root: Path, description: Any) -> str:
         """One hash over relative names and contents, and what else describes how they are read."""
@@ -64,7 +66,13 @@ class Fingerprints:
         return whole.hexdigest()[:16]
 
     def _save(self) -> None:
-        self.memo.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.memo.with_name(f"{self.memo.name}.{hashlib.sha256(str(id(self)).encode()).hexdigest()[:6]}")
-        beside.write_text(json.dumps(self.known))
-        beside.replace(self.memo)
+        beside = self.memo.with_name(f"{self.memo.name}.{uuid4().hex[:8]}")
+        with suppress(OSError):  # no room for it: the next look takes longer
+            self.memo.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(self.known))
+            beside.replace(self.memo)
+
+
+def is_entry(value: Any) -> bool:
+    """Size, time of change and hash of one file."""
+    return isinstance(value, list) and len(value) == 3 and isinstance(value[2], str)

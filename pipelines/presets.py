@@ -119,7 +119,7 @@ def as_type(value: Any, kind: Any, name: str, where: object) -> Any:
         return known[str(value).lower()]
     try:
         made = kind(value.replace("_", "") if isinstance(value, str) and kind in (int, float) else value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise wrong from error
     if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != made):
         raise wrong
@@ -162,10 +162,10 @@ def from_toml(config: Config, file: Path) -> Config:
         body = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError("the settings cannot be read", file, error.strerror or str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError("not a TOML file", file, str(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError("not a TOML file", file, " ".join(str(error).split())) from error
     for section, table in body.items():
-        if section == "seed" and isinstance(table, int) and not isinstance(table, bool):
+        if section == "seed" and isinstance(table, int) and not isinstance(table, bool) and table >= 0:
             config = replace(config, seed=table)
             continue
         section_of(config, section, file)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +14,9 @@ from uuid import uuid4
 from pipelines.execute import Run
 from pipelines.report.finished import write_report
 from pipelines.report.made import command
-from pipelines.store import versions, write_whole
+from pipelines.results import TOLD, read_result
+from pipelines.store import STALE_SECONDS, versions, write_whole
+from registration.data.archive import merge
 from registration.geometry.rigid import Rigid
 
 NEEDED = ("icp", "nerf-full", "labels", "report")
@@ -23,11 +28,6 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     if old is not None:
         return old
     icp, model, labels, report = (run.record(name) for name in NEEDED)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "result.json").unlink(missing_ok=True)  # the other files are about to change: no result until they all have
-    write_models(out, model.fused, objid)
-    for name, body in labels.files.items():
-        write_whole(out / "labels" / name, json.dumps(body, indent=1))
     result = {
         "format": 1,
         "T_up_from_down": model.T_up_from_down.after_scale(model.scale).tolist(),
@@ -54,8 +54,12 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
         "command": command_of(run),
         "keys": keys_of(run),
     }
-    write_report(out, report, result)
-    write_whole(out / "result.json", json.dumps(result, indent=1))
+    with exchanged(out) as beside:
+        write_models(beside, model.fused, objid)
+        for name, body in labels.files.items():
+            write_whole(beside / "labels" / name, json.dumps(body, indent=1))
+        write_report(beside, report, result)
+        write_whole(beside / "result.json", json.dumps(result, indent=1))
     return result
 
 
@@ -69,13 +73,30 @@ def in_own_units(entry: dict[str, Any], scale: float) -> dict[str, Any]:
 def standing(run: Run, out: Path, objid: int) -> dict[str, Any] | None:
     """The content of result.json, if all results of this very run are there."""
     old = read_result(out)
-    whole = old is not None and old.get("keys") == keys_of(run) and all(p.exists() for p in published(out, objid))
-    return old if whole else None
+    if old is None or not set(old) >= TOLD or old["keys"] != keys_of(run):
+        return None
+    return old if all(p.exists() for p in published(out, objid)) else None
 
 
 def keys_of(run: Run) -> dict[str, str]:
     """Of the artifacts that the results are made of."""
     return {name: run.keys[name] for name in NEEDED}
+
+
+@contextmanager
+def exchanged(out: Path) -> Iterator[Path]:
+    """A folder whose files replace those of ``out`` if all could be written; until then the old result stands."""
+    for left in out.glob(".publish-*"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    beside = out / f".publish-{uuid4().hex[:8]}"
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        (out / "result.json").unlink(missing_ok=True)  # no result while old and new files stand side by side
+        merge(beside, out, last="result.json")
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def command_of(run: Run) -> str:
@@ -84,15 +105,6 @@ def command_of(run: Run) -> str:
         str(getattr(run.externals[half].value, "folder", "")) for half in ("up", "down") if half in run.externals
     )
     return command(run.name, run.config, (folders[0], folders[1]) if len(folders) == 2 else None)
-
-
-def read_result(out: Path) -> dict[str, Any] | None:
-    """result.json, if it is there and whole."""
-    try:
-        found = json.loads((out / "result.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def published(out: Path, objid: int) -> list[Path]:
@@ -111,15 +123,11 @@ def published(out: Path, objid: int) -> list[Path]:
 
 
 def write_models(out: Path, fused: Any, objid: int) -> None:
-    """model.ply, cloud.ply and the labels' model, each written beside and renamed."""
+    """model.ply, cloud.ply and the labels' model."""
     from registration.geometry.ply import write_ply
 
-    (out / "labels" / "models").mkdir(parents=True, exist_ok=True)
     model = out / "labels" / "models" / f"obj_{objid:06d}.ply"
-    mark = uuid4().hex[:8]
-    write_ply(out / f".model-{mark}.ply", fused.vertices, fused.normals, fused.colours, fused.faces)
-    write_ply(out / f".cloud-{mark}.ply", fused.points, fused.point_normals, fused.point_colours)
-    shutil.copyfile(out / f".model-{mark}.ply", model.with_name(f".{mark}.ply"))
-    model.with_name(f".{mark}.ply").replace(model)
-    (out / f".model-{mark}.ply").replace(out / "model.ply")
-    (out / f".cloud-{mark}.ply").replace(out / "cloud.ply")
+    model.parent.mkdir(parents=True, exist_ok=True)
+    write_ply(out / "model.ply", fused.vertices, fused.normals, fused.colours, fused.faces)
+    write_ply(out / "cloud.ply", fused.points, fused.point_normals, fused.point_colours)
+    shutil.copyfile(out / "model.ply", model)

@@ -9,7 +9,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from registration.errors import UserError
+
+Where = Path | str
+"""A folder, or the URL of a bucket and a prefix in it."""
 KEPT = 4
 """Artifacts kept of each stage of an object: going back to an old parameter costs nothing."""
 STALE_SECONDS = 24 * 3600
@@ -52,6 +56,37 @@ def write_whole(file: Path, body: str | bytes) -> None:
     beside.replace(file)
 
 
+class Damaged(UserError):
+    """An artifact is not as it was written."""
+
+
+def believed(text: str | bytes, key: str) -> dict[str, Any] | None:
+    """A manifest of this key, complete; None if it cannot be one. Its files lie in one folder, under plain names."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or body.get("key") != key or not isinstance(body.get("files"), dict):
+        return None
+    body = {"stage": "", "version": None, "params": {}, "inputs": {}, "seed": None, "seconds": 0.0} | body
+    files = all(
+        isinstance(f, dict) and isinstance(f.get("bytes"), int) and isinstance(f.get("sha256"), str) for f in body["files"].values()
+    )
+    plain = all(name not in ("", ".", "..") and not set(name) & set("/\\\0") for name in body["files"])
+    times = all(isinstance(body.get(name), int | float) for name in ("seconds", "finished"))
+    told = isinstance(body["params"], dict) and isinstance(body["inputs"], dict)
+    return body if files and plain and times and told and all(isinstance(k, str) for k in body["inputs"].values()) else None
+
+
+def note(text: str | bytes) -> dict[str, Any] | None:
+    """What was remembered of a failure."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the artifacts of one object's one stage live."""
@@ -62,18 +97,42 @@ class Place:
         """The artifact of this key, there or not."""
         return self.folder / key
 
+    def where(self, key: str) -> str:
+        """The same, to be read by people."""
+        return str(self.folder / key)
+
+    def held(self) -> list[str]:
+        """Of all artifacts, whole or not."""
+        return [p.name for p in self.folder.glob("[0-9a-f]*") if p.is_dir()]
+
     def manifest(self, key: str) -> dict[str, Any] | None:
         """The manifest of a whole artifact; None if there is none."""
-        try:
-            found = json.loads((self.of(key) / "manifest.json").read_text())
-        except (OSError, ValueError):
+        if not key.isalnum():
             return None
-        return found if isinstance(found, dict) and found.get("key") == key else None
+        try:
+            return believed((self.folder / key / "manifest.json").read_bytes(), key)
+        except OSError:
+            return None
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """Of all whole artifacts, the last that was finished first."""
+        return sorted((m for key in self.held() if (m := self.manifest(key))), key=lambda m: -m["finished"])
 
     def newest(self) -> dict[str, Any] | None:
         """The manifest of the last artifact that was finished, whatever its key."""
-        found = [m for p in self.folder.glob("[0-9a-f]*") if p.is_dir() and (m := self.manifest(p.name))]
-        return max(found, key=lambda m: m["finished"], default=None)
+        return next(iter(self.manifests()), None)
+
+    def load(self, kind: type, key: str) -> Any:
+        """The record of an artifact whose files are all as they were written."""
+        from pipelines import artifacts
+
+        wrong = self.damage(key)
+        if wrong is None:
+            try:
+                return artifacts.load(kind, self.of(key))
+            except Exception as error:  # not what this version writes: decoders raise whatever they come across
+                wrong = f"the record ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        raise Damaged(f"{wrong} is not as it was written", self.where(key), "regpipe run makes it again")
 
     def scratch(self, key: str) -> Path:
         """Where a stage may keep checkpoints of this key; stays if it is killed."""
@@ -84,7 +143,9 @@ class Place:
     def damage(self, key: str) -> str | None:
         """The first file that is not as it was written; None if all are."""
         manifest = self.manifest(key)
-        for name, facts in (manifest or {}).get("files", {}).items():
+        if manifest is None:
+            return "manifest.json"
+        for name, facts in manifest["files"].items():
             file = self.of(key) / name
             if not file.is_file() or file.stat().st_size != facts["bytes"] or digest(file) != facts["sha256"]:
                 return name
@@ -95,27 +156,33 @@ class Place:
         (self.of(key) / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(self.of(key), ignore_errors=True)
 
-    def commit(self, key: str, facts: dict[str, Any], fill: Callable[[Path], None]) -> dict[str, Any]:
-        """Let ``fill`` write a folder beside; add the manifest last; move it into place in one step."""
+    def put(self, key: str, fill: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+        """Let ``fill`` write a folder beside and say its manifest, which is added last; move it into place in one step."""
         beside = self.folder / f".new-{key}-{uuid4().hex[:8]}"
         beside.mkdir(parents=True)
         try:
-            fill(beside)
-            files = {f.name: {"bytes": f.stat().st_size, "sha256": digest(f)} for f in sorted(beside.iterdir())}
-            manifest = {
-                "format": 1,
-                "key": key,
-                **facts,
-                "files": files,
-                "versions": versions(),
-                "finished": time.time(),
-            }
+            manifest = fill(beside)
             write_whole(beside / "manifest.json", json.dumps(manifest, indent=1))
-            if self.of(key).exists():
-                self.remove(key)
-            beside.rename(self.of(key))
+            if (self.folder / key).exists():
+                Place.remove(self, key)
+            try:
+                beside.rename(self.folder / key)
+            except OSError:
+                if Place.manifest(self, key) is None:  # else another run was faster
+                    raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+        return manifest
+
+    def commit(self, key: str, facts: dict[str, Any], fill: Callable[[Path], None]) -> dict[str, Any]:
+        """Keep what ``fill`` writes into a folder, with these facts; its manifest."""
+
+        def described(folder: Path) -> dict[str, Any]:
+            fill(folder)
+            files = {f.name: {"bytes": f.stat().st_size, "sha256": digest(f)} for f in sorted(folder.iterdir())}
+            return {"format": 1, "key": key, **facts, "files": files, "versions": versions(), "finished": time.time()}
+
+        manifest = self.put(key, described)
         shutil.rmtree(self.folder / f".scratch-{key}", ignore_errors=True)
         (self.folder / "failed.json").unlink(missing_ok=True)
         return manifest
@@ -123,20 +190,18 @@ class Place:
     def failed(self) -> dict[str, Any] | None:
         """How the stage failed when it was last tried."""
         try:
-            return json.loads((self.folder / "failed.json").read_text())
-        except (OSError, ValueError):
+            return note((self.folder / "failed.json").read_bytes())
+        except OSError:
             return None
 
     def note_failure(self, key: str, reason: str) -> None:
-        """Remember a failure for `status`."""
-        write_whole(self.folder / "failed.json", json.dumps({"key": key, "reason": reason, "when": time.time()}))
+        """Remember a failure for `status`, if that can be written."""
+        with suppress(OSError):
+            write_whole(self.folder / "failed.json", json.dumps({"key": key, "reason": reason, "when": time.time()}))
 
     def prune(self, keep: str) -> None:
         """Remove the oldest artifacts beyond those kept, and what dead runs left behind."""
-        found = sorted(
-            (m for p in self.folder.glob("[0-9a-f]*") if (m := self.manifest(p.name))), key=lambda m: -m["finished"]
-        )
-        for manifest in [m for m in found if m["key"] != keep][KEPT - 1 :]:
+        for manifest in [m for m in self.manifests() if m["key"] != keep][KEPT - 1 :]:
             self.remove(manifest["key"])
         for left in [*self.folder.glob(".new-*"), *self.folder.glob(".scratch-*")]:
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
@@ -165,7 +230,30 @@ class Store:
     """All artifacts under one root: ``<object>/<stage>/<key>/``."""
 
     root: Path
+    """Artifacts, or copies of them; checkpoints and curves, which are never anywhere else."""
 
     def place(self, name: str, stage: str) -> Place:
         """Where one stage of one object lives."""
         return Place(self.root / name / stage)
+
+    def where(self, name: str = "") -> str:
+        """Where an object is, to be read by people."""
+        return str(self.root / name)
+
+    def folders(self, inside: str = "") -> list[str]:
+        """Names of the folders in one of its folders."""
+        place = self.root / inside
+        return sorted(p.name for p in place.iterdir() if p.is_dir() and p.name[0] != ".") if place.is_dir() else []
+
+    def names(self) -> list[str]:
+        """Every object: ``dataset/obj_NNNNNN``, or ``up+down`` of two capture folders."""
+        out = []
+        for top in self.folders():
+            inner = self.folders(top)
+            objects = [n for n in inner if n.startswith("obj_")]
+            out += [f"{top}/{n}" for n in objects] if objects else [top] * bool(inner)
+        return out
+
+    def stages(self, name: str) -> list[str]:
+        """Every stage of an object of which anything is kept."""
+        return self.folders(name)

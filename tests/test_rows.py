@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROWS = [  # from the ground up; rooms of one row are strangers to each other
-    ["registration.errors", "registration.progress"],
+    ["registration.errors", "registration.progress", "registration.resume"],
     ["registration.geometry"],
     ["registration.data"],
     ["registration.nerf", "registration.embedding"],
@@ -15,7 +15,8 @@ ROWS = [  # from the ground up; rooms of one row are strangers to each other
     ["registration.verify", "registration.fuse"],
     ["registration.viz"],
     ["pipelines.artifacts", "pipelines.graph", "pipelines.keys", "pipelines.memory", "pipelines.presets"],
-    ["pipelines.store", "pipelines.chain"],
+    ["pipelines.store", "pipelines.objects", "pipelines.chain", "pipelines.results"],
+    ["pipelines.bucket"],
     ["pipelines.halves"],
     ["pipelines.report"],
     ["pipelines.stages"],

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import artifacts
 from pipelines.store import Store
 from registration.data.capture import Capture
 from registration.errors import UserError
@@ -45,7 +44,7 @@ def captures_of(store: Store, name: str, keys: dict[str, str]) -> dict[str, Capt
         half: (store.place(name, f"capture-{half}"), made["inputs"].get(f"capture_{half}", "-"))
         for half in ("up", "down")
     }
-    return {half: artifacts.load(Capture, place.of(key)) for half, (place, key) in found.items() if place.manifest(key)}
+    return {half: place.load(Capture, key) for half, (place, key) in found.items() if place.manifest(key)}
 
 
 def labelled(folder: Path, T: Rigid, G: Rigid, capture: Capture | None) -> list[Labelled]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from pipelines.bench.score import mesh_of, surface, truths
+from pipelines.bucket import open_store
 from pipelines.halves import kept
-from pipelines.store import Store
+from pipelines.store import Store, Where
 from registration.data.capture import Capture
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
@@ -107,9 +108,9 @@ def score_object(store: Store, name: str, truth: Path, whole: bool, full: bool) 
     return rows
 
 
-def score_halves(runs: Path, truth: Path, store: Path | None, whole: bool, full: bool = False) -> list[dict[str, Any]]:
+def score_halves(runs: Path, truth: Path, store: Where | None, whole: bool, full: bool = False) -> list[dict[str, Any]]:
     """Two rows per object that has a truth."""
-    root = Store(store or runs.resolve().parent / ".store")
+    root = open_store(store or runs.resolve().parent / ".store")
     name = runs.resolve().name
     return [row for file in truths(truth) for row in score_object(root, f"{name}/{file.stem}", file, whole, full)]
 

@@ -11,8 +11,9 @@ from scipy.spatial import KDTree
 
 from pipelines.bench.score import truths
 from pipelines.bench.strangers import half_of
+from pipelines.bucket import open_store
 from pipelines.halves import kept
-from pipelines.store import Store
+from pipelines.store import Store, Where
 from registration.errors import UserError
 from registration.geometry.pose_error import add
 from registration.geometry.rigid import Array, Rigid
@@ -55,7 +56,7 @@ def judge_object(store: Store, name: str, truth: dict[str, Any]) -> dict[str, An
     """One object's shares of placed images, of those in the band of overlap and of all."""
     found = kept(store, name, "poses-surfemb", ByImage)
     if found is None:
-        raise UserError("no image was placed", store.root / name, "regpipe stage poses-surfemb makes it")
+        raise UserError("no image was placed", store.where(name), "regpipe stage poses-surfemb makes it")
     halves = {"up": half_of(store, name, "up"), "down": half_of(store, name, "down")}
     d, G = float(truth["diameter"]), Rigid.from_matrix(np.array(truth["T_up_from_down"]))
     hits: dict[str, list[bool]] = {"placed": [], "alone": [], "among_kept": []}
@@ -74,9 +75,9 @@ def judge_object(store: Store, name: str, truth: dict[str, Any]) -> dict[str, An
             "seconds": found[1]["seconds"]}  # fmt: skip
 
 
-def judge_images(runs: Path, truth: Path, store: Path | None) -> list[dict[str, Any]]:
+def judge_images(runs: Path, truth: Path, store: Where | None) -> list[dict[str, Any]]:
     """A row for every object with a truth whose images were placed."""
-    place = Store(store or runs.parent / ".store")
+    place = open_store(store or runs.parent / ".store")
     rows = []
     for file in truths(truth):
         name, body = file.stem, json.loads(file.read_text())

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.bench.score import judged, stored, surface, truths
+from pipelines.bench.score import judged, surface, truths
 from pipelines.execute import Run
-from pipelines.publish import NEEDED, read_result
+from pipelines.publish import NEEDED
+from pipelines.results import read_result
 from registration.data.synthetic import SynthParams, make_dataset
 from registration.data.synthetic.dataset import MINI, check
 from registration.data.synthetic.parts import Kind
@@ -93,7 +94,7 @@ def answer_of(run: Run, folder: Path, whole: bool) -> tuple[Rigid, float, bool] 
     place, key = run.place("icp"), run.keys["icp"]
     if place.manifest(key) is None:
         return None
-    icp: Registration = stored(Registration, place.of(key))
+    icp: Registration = place.load(Registration, key)
     return icp.T_up_from_down, float(icp.confidence), bool(icp.accepted)
 
 

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.bench.score import judged, stored, surface, truths
-from pipelines.store import Store
+from pipelines.bench.score import judged, surface, truths
+from pipelines.bucket import open_store
+from pipelines.store import Store, Where
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from registration.verify.record import Verdict
@@ -21,17 +22,17 @@ def pool_of(store: Store, name: str, truth: Path) -> dict[str, Any]:
     manifest = place.newest()
     if manifest is None:
         return {}
-    verdict: Verdict = stored(Verdict, place.of(manifest["key"]))
+    verdict: Verdict = place.load(Verdict, manifest["key"])
     facts, true = json.loads(truth.read_text()), surface(truth.with_suffix(".ply"))
     pool = [judged(Rigid.from_matrix(T), facts, true) for T in verdict.T_up_from_down]
     chosen = min(pool, key=lambda found: found["mean"])
     return {"pool": chosen["mean"], "pool_h95": min(found["h95"] for found in pool), "seed_right": chosen["loose"]}
 
 
-def pools(runs: Path, truth: Path, store: Path | None) -> list[dict[str, Any]]:
+def pools(runs: Path, truth: Path, store: Where | None) -> list[dict[str, Any]]:
     """The columns of every object that has a truth, in the order of `score_all`."""
-    root, name = store or runs.resolve().parent / ".store", runs.resolve().name
-    found = [pool_of(Store(root), f"{name}/{file.stem}", file) for file in truths(truth)]
+    root, name = open_store(store or runs.resolve().parent / ".store"), runs.resolve().name
+    found = [pool_of(root, f"{name}/{file.stem}", file) for file in truths(truth)]
     if not any(found):
-        raise UserError("no ranked hypotheses", root / name, "regpipe run makes them; --store names the place")
+        raise UserError("no ranked hypotheses", root.where(name), "regpipe run makes them; --store names the place")
     return found

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from pipelines import artifacts
 from pipelines.bench.bop import score_labels
-from pipelines.publish import read_result
-from pipelines.store import Store
+from pipelines.bucket import open_store
+from pipelines.results import read_result
+from pipelines.store import Where
 from registration.errors import UserError
 from registration.geometry.distance import chamfer_parts
 from registration.geometry.mesh import TriMesh
@@ -42,14 +41,6 @@ def truths(folder: Path) -> list[Path]:
     return files
 
 
-def stored(kind: type, folder: Path) -> Any:
-    """The record of an artifact's folder."""
-    try:
-        return artifacts.load(kind, folder)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise UserError(f"an artifact that cannot be read ({error!r})", folder, "run the object again") from error
-
-
 def judged(T: Rigid, facts: dict[str, Any], true: Array) -> dict[str, Any]:  # (n, 3)
     """How far a transform moves the true surface off where it belongs, shares of the diameter, and whether that is right."""
     G, d = Rigid.from_matrix(facts["T_up_from_down"]), float(facts["diameter"])
@@ -60,7 +51,7 @@ def judged(T: Rigid, facts: dict[str, Any], true: Array) -> dict[str, Any]:  # (
     return {"degrees": degrees, "mean": mean, "h95": h95, "right": right, "loose": bool(mean < 0.1)}
 
 
-def score_one(run: Path, truth: Path, store: Path | None = None) -> dict[str, Any]:
+def score_one(run: Path, truth: Path, store: Where | None = None) -> dict[str, Any]:
     """One object's row; distances as shares of the diameter, recalls of the labels as BOP counts them.
 
     The store, which need not be there, is beside ``run`` if it is not named.
@@ -81,10 +72,10 @@ def score_one(run: Path, truth: Path, store: Path | None = None) -> dict[str, An
         c, e = chamfer_parts(surface(run / truth.stem / "model.ply"), true)
         row |= {"chamfer": float(c.mean() + e.mean()) / 2 / d, "complete": float((e < 0.02 * d).mean())}
     run = run.resolve()
-    kept = Store(store or run.parent / ".store")
+    kept = open_store(store or run.parent / ".store")
     return row | score_labels(run / truth.stem, result, facts, mesh_of(truth.with_suffix(".ply")), kept)
 
 
-def score_all(runs: Path, truth: Path, store: Path | None = None) -> list[dict[str, Any]]:
+def score_all(runs: Path, truth: Path, store: Where | None = None) -> list[dict[str, Any]]:
     """A row per object that has a truth."""
     return [score_one(runs, file, store) for file in truths(truth)]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.bench.score import stored
-from pipelines.store import Place, Store
+from pipelines.bucket import open_store
+from pipelines.store import Place, Store, Where
 from registration.data.capture import Capture, Half
 from registration.errors import UserError
 from registration.geometry.mesh import diameter
@@ -26,34 +26,32 @@ TOLD = ("mask", "free", "deep", "bare", "overlap")
 """What is told of the best hypothesis."""
 
 
-def parts_of(store: Store, name: str, half: Half) -> tuple[Path, Path, Path] | None:
-    """Folders of the newest clouds and of the capture and the field that they were drawn from; None if one is missing."""
+def parts_of(store: Store, name: str, half: Half) -> tuple[tuple[Place, str], ...] | None:
+    """Places and keys of the newest clouds and of the capture and the field that they were drawn from; None if one is missing."""
     clouds = store.place(name, "clouds")
     manifest = clouds.newest()
     if manifest is None:
         return None
-    inputs: list[tuple[Place, str]] = [
+    inputs = [
         (store.place(name, f"{stage}-{half}"), manifest["inputs"].get(f"{stage}_{half}", "-"))
         for stage in ("capture", "nerf")
     ]
-    if not all(place.manifest(key) for place, key in inputs):
-        return None
-    capture, nerf = (place.of(key) for place, key in inputs)
-    return clouds.of(manifest["key"]), capture, nerf
+    return ((clouds, manifest["key"]), *inputs) if all(place.manifest(key) for place, key in inputs) else None
 
 
 def half_of(store: Store, name: str, half: Half) -> HalfModel:
     """One half out of the store."""
     found = parts_of(store, name, half)
     if found is None:
-        raise UserError(f"the half {half} is not there", store.root / name, "regpipe run --until clouds makes it")
-    clouds, capture, nerf = found
-    return HalfModel(stored(Capture, capture), stored(NerfHalf, nerf), getattr(stored(Clouds, clouds), half))
+        raise UserError(f"the half {half} is not there", store.where(name), "regpipe run --until clouds makes it")
+    kinds = (Clouds, Capture, NerfHalf)
+    clouds, capture, nerf = (place.load(kind, key) for kind, (place, key) in zip(kinds, found, strict=True))
+    return HalfModel(capture, nerf, getattr(clouds, half))
 
 
 def objects_in(store: Store, name: str) -> list[str]:
     """Objects of a data set of which both halves are kept."""
-    there = sorted(p.name for p in (store.root / name).glob("obj_*"))
+    there = [n.removeprefix(f"{name}/") for n in store.names() if n.startswith(f"{name}/obj_")]
     return [n for n in there if parts_of(store, f"{name}/{n}", "up") and parts_of(store, f"{name}/{n}", "down")]
 
 
@@ -83,16 +81,16 @@ def meet(
 
 
 def strangers(
-    runs: Path, store: Path | None, pairs: int, seed: int, tick: Tick = silent, poses: PosesParams | None = None,
+    runs: Path, store: Where | None, pairs: int, seed: int, tick: Tick = silent, poses: PosesParams | None = None,
     params: VerifyParams | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A row per pair; with the parameters' defaults if none are given."""
-    root, name = Store(store or runs.resolve().parent / ".store"), runs.resolve().name
+    root, name = open_store(store or runs.resolve().parent / ".store"), runs.resolve().name
     objects = objects_in(root, name)
     if len(objects) < 2:
         there = f"{len(objects)} object{'' if len(objects) == 1 else 's'} with both halves"
         mend = "two are needed: regpipe run --until clouds makes halves; --store names the place"
-        raise UserError(there, root.root / name, mend)
+        raise UserError(there, root.where(name), mend)
     rows, chosen = [], drawn(objects, pairs, seed)
     for n, (one, other) in enumerate(chosen):
         up, down = half_of(root, f"{name}/{one}", "up"), half_of(root, f"{name}/{other}", "down")

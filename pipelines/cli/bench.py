@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli.main import Exit
+from pipelines.cli.setup import ADDRESS
 from pipelines.cli.tables import show
+from pipelines.store import Where
 from registration.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,10 +31,10 @@ def bench() -> None:
 @bench.command()
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
-@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
+@click.option("--store", type=ADDRESS, help="[default: .store beside RUNS]")
 @click.option("--against", type=click.Choice(["truth"]), help="Also let the truth choose among all hypotheses.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def score(runs: Path, truth: Path, store: Path | None, against: str | None, as_json: bool) -> int:
+def score(runs: Path, truth: Path, store: Where | None, against: str | None, as_json: bool) -> int:
     """Compare RUNS/obj_NNNNNN/result.json with TRUTH/obj_NNNNNN.json and .ply.
 
     All distances are shares of the object's diameter. h95: 95 % of the true surface moved by the found transform lies nearer
@@ -94,13 +96,13 @@ def show_scores(rows: list[dict[str, Any]], against_truth: bool) -> None:
 @bench.command()
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
-@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
+@click.option("--store", type=ADDRESS, help="[default: .store beside RUNS]")
 @click.option("--against", type=click.Choice(["truth"]), help="Also fuse both halves by the true transform.")
 @click.option(
     "--full", is_flag=True, help="With --against truth: train the field of both captures too, a minute an object."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def halves(runs: Path, truth: Path, store: Path | None, against: str | None, full: bool, as_json: bool) -> int:
+def halves(runs: Path, truth: Path, store: Where | None, against: str | None, full: bool, as_json: bool) -> int:
     """Judge both halves' clouds of RUNS by the true surface, after `regpipe run` (--until clouds is enough).
 
     Distances are shares of the object's diameter. mean, p95: of the cloud to the surface; within: the share of the cloud
@@ -126,9 +128,9 @@ def halves(runs: Path, truth: Path, store: Path | None, against: str | None, ful
 @bench.command("images")
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
-@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
+@click.option("--store", type=ADDRESS, help="[default: .store beside RUNS]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def images_command(runs: Path, truth: Path, store: Path | None, as_json: bool) -> int:
+def images_command(runs: Path, truth: Path, store: Where | None, as_json: bool) -> int:
     """How many images of each half the source surfemb places on the other half, after `regpipe stage poses-surfemb`.
 
     in_band: images of whose seen surface the other half knows half or more; placed: the share of these whose pose has an ADD
@@ -153,9 +155,9 @@ def images_command(runs: Path, truth: Path, store: Path | None, as_json: bool) -
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.option("--pairs", type=click.IntRange(1), default=20, show_default=True, help="Pairs of different objects.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Draws the pairs.")
-@click.option("--store", type=click.Path(path_type=Path), help="[default: .store beside RUNS]")
+@click.option("--store", type=ADDRESS, help="[default: .store beside RUNS]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def strangers_command(runs: Path, pairs: int, seed: int, store: Path | None, as_json: bool) -> int:
+def strangers_command(runs: Path, pairs: int, seed: int, store: Where | None, as_json: bool) -> int:
     """Register `up` of one object of RUNS with `down` of another: nothing of it may be accepted.
 
     The newest halves of the store are taken (`regpipe run --until clouds` is enough), the sources shape and print, and

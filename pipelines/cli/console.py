@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from pipelines.cli.main import complain, of_the_disk
+
 LOG = logging.getLogger("regpipe")
 STATE: dict[str, Any] = {"log": None, "verbose": False}
 
@@ -23,6 +25,7 @@ def open_log(verbose: bool, quiet: bool) -> RichHandler:
     for handler in list(LOG.handlers):
         LOG.removeHandler(handler)
         handler.close()
+    logging.raiseExceptions = False  # a log that finds no room on the disk stops, and the run does not
     LOG.setLevel(logging.DEBUG)
     LOG.propagate = False
     screen = RichHandler(console=Console(stderr=True, highlight=False), show_time=False, show_path=False, markup=False)
@@ -44,7 +47,12 @@ def log_file(folder: Path, name: str) -> logging.FileHandler:
 
 
 def explain_crash(error: BaseException) -> None:
-    """Our own mistake: one line, and where the rest stands."""
+    """The disk's fault: one line. Our own mistake: one line, and where the rest stands."""
+    told = of_the_disk(error)
+    if told is not None:
+        LOG.debug("traceback", exc_info=error)
+        complain(told)
+        return
     text = f"{type(error).__name__}: {error}".strip()
     where = f" (the traceback is in {STATE['log']})" if STATE["log"] else ""
     if STATE["log"] is None or STATE["verbose"]:

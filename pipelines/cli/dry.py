@@ -16,10 +16,10 @@ COLOURS = {"fresh": "dim", "stale": "yellow", "missing": "cyan", "failed": "red"
 
 def tell(request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], how: How) -> int:
     """A table for each object, and what it comes to."""
+    from pipelines.bucket import open_store
     from pipelines.chain import DEFAULT
-    from pipelines.store import Store
 
-    expected = Expected(DEFAULT, request.configuration()).remember(Store(request.store or request.out / ".store"))
+    expected = Expected(DEFAULT, request.configuration()).remember(open_store(request.store or request.out / ".store"))
     works, longest, stages = 0.0, 0.0, 0
     for objid in wanted:
         order = order_of(request, objid, publish=until in (None, DEFAULT.order[-1]))

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.main import Exit
+from pipelines.cli.setup import ADDRESS
+from pipelines.store import Store, Where
 from registration.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from registration.data.kinds import CaptureSpec
-    from registration.geometry.rigid import Array
 
 KINDS = ["ply", "glb", "cloud", "splat", "chamfer", "labels", "pred6d", "turntable", "nerfstudio", "colmap", "bop"]
 CAPTURES = ("nerfstudio", "colmap", "bop")
@@ -42,7 +40,7 @@ CAPTURES = ("nerfstudio", "colmap", "bop")
     "--level", type=click.Choice(["fine", "coarse"]), help="cloud of a half: of which level.  [default: fine]"
 )
 @click.option("--guessed", is_flag=True, help="pred6d: what single images guessed (stage poses-surfemb), not the labels.")
-@click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts are.  [default: OUT/.store]")
+@click.option("--store", type=ADDRESS, help="Where cached artifacts are.  [default: OUT/.store]")
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="File or folder to write.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export(
@@ -55,7 +53,7 @@ def export(
     half: str | None,
     level: str | None,
     guessed: bool,
-    store: Path | None,
+    store: Where | None,
     to: Path,
     force: bool,
 ) -> int:
@@ -68,7 +66,8 @@ def export(
     (--half, or --capture DIR) cropped to the object, its images straight: transforms.json in metres, a text model or BOP's files in
     millimetres; it needs no run.
     """
-    from pipelines.publish import read_result
+    from pipelines.bucket import open_store
+    from pipelines.results import read_result
 
     if what in CAPTURES and (capture is None) == (half is None):
         raise UserError("which capture?", f"regpipe export {what}", "add --half up or --half down, or --capture DIR alone")
@@ -98,11 +97,11 @@ def export(
     if what in CAPTURES:
         capture_to(what, beside, spec_for(capture, bop_root, dataset, objid, half), objid or 1)
     elif what == "cloud" and half:
-        cloud_to(beside, store or out / ".store", name, half, level == "coarse")
+        cloud_to(beside, open_store(store or out / ".store"), name, half, level == "coarse")
     elif guessed:
         from pipelines.halves import guesses_of_images
 
-        beside.write_text(json.dumps(guesses_of_images(store or out / ".store", name), indent=1))
+        beside.write_text(json.dumps(guesses_of_images(open_store(store or out / ".store"), name), indent=1))
     else:
         result_to(what, folder, objid or 1, beside, to.suffix)
     if to.is_dir():
@@ -140,27 +139,27 @@ def capture_to(what: str, place: Path, spec: CaptureSpec, objid: int) -> None:
         write_bop(capture, place, capture.notes["objid"] or objid)
 
 
-def cloud_to(place: Path, root: Path, name: str, half: str, coarse: bool) -> None:
+def cloud_to(place: Path, store: Store, name: str, half: str, coarse: bool) -> None:
     """The newest cloud of one half in its own frame, of the field's fine level or of its coarse one."""
     from pipelines.halves import cloud_of_half
     from registration.geometry.ply import write_ply
 
-    cloud = cloud_of_half(root, name, half, coarse)
+    cloud = cloud_of_half(store, name, half, coarse)
     write_ply(place, cloud.points, cloud.normals, cloud.colours)
 
 
 def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> None:
     """A finished result in another form."""
-    from registration.geometry.ply import write_glb, write_splats
+    from registration.geometry.ply import read_ply, write_glb, write_splats
 
     if what == "labels":
         shutil.copytree(folder / "labels", place)
     elif what == "pred6d":
         place.write_text(json.dumps(pred6d(folder, objid), indent=1))
     elif what == "glb":
-        write_glb(place, *ours(folder / "model.ply"))
+        write_glb(place, *read_ply(folder / "model.ply"))
     elif what == "splat":
-        write_splats(place, *ours(folder / "cloud.ply")[:3])
+        write_splats(place, *read_ply(folder / "cloud.ply")[:3])
     elif what == "turntable":
         place.write_bytes(turntable(folder / "model.ply", suffix))
     elif what == "chamfer" and suffix == ".xlsx":
@@ -174,31 +173,29 @@ def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> 
 
 def turntable(file: Path, suffix: str) -> bytes:
     """The model turning once, drawn without a display."""
+    from registration.geometry.ply import read_ply
     from registration.viz.scene import Skin
     from registration.viz.turntable import as_film, turned
 
-    points, normals, colours, faces = ours(file)
+    points, normals, colours, faces = read_ply(file)
     return as_film(turned(Skin(points, faces, normals, colours)), "webp" if suffix == ".webp" else "gif")
-
-
-def ours(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.int64]]:
-    """Points, normals, colours and faces of a result's file."""
-    from registration.geometry.ply import read_ply
-
-    try:
-        return read_ply(file)
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise UserError(what, file, "remove it, and regpipe run writes it anew") from error
 
 
 def pred6d(folder: Path, objid: int) -> dict[str, dict[str, list[list[float]]]]:
     """Half -> image id -> the model's pose in the camera, 4x4, millimetres."""
+    from registration.data.bop_entries import numbers, read_json
+    from registration.data.images import BadFrame
+
     out: dict[str, dict[str, list[list[float]]]] = {}
     for half in ("up", "down"):
-        body = json.loads((folder / "labels" / half / "scene_gt.json").read_text())
+        file = folder / "labels" / half / "scene_gt.json"
         out[half] = {}
-        for image, entries in body.items():
-            R, t = entries[0]["cam_R_m2c"], entries[0]["cam_t_m2c"]
+        for image, entries in read_json(file).items():
+            try:
+                entry = entries[0]
+                R, t = (numbers(entry, f"cam_{name}_m2c", n, file).tolist() for name, n in (("R", 9), ("t", 3)))
+            except (BadFrame, TypeError, KeyError, IndexError) as error:
+                what = getattr(error, "reason", "no pose is given")
+                raise UserError(f"image {image}: {what}", file, "remove it, and regpipe run writes it anew") from error
             out[half][image] = [[*R[0:3], t[0]], [*R[3:6], t[1]], [*R[6:9], t[2]], [0, 0, 0, 1]]
     return out

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.main import Exit
+from pipelines.cli.setup import ADDRESS
 from registration.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.report.finished import Finished
+    from pipelines.store import Store, Where
 
 
 @click.command()
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results are."
 )
-@click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts are.  [default: OUT/.store]")
+@click.option("--store", type=ADDRESS, help="Where cached artifacts are.  [default: OUT/.store]")
 @click.option(
     "--cad",
     type=click.Path(path_type=Path),
@@ -28,29 +30,29 @@ if TYPE_CHECKING:
 )
 @click.option("--index-only", is_flag=True, help="Leave the pages of the objects as they are.")
 def report(
-    dataset: str | None, objid: tuple[int, ...], out: Path, store: Path | None, cad: Path | None, index_only: bool
+    dataset: str | None, objid: tuple[int, ...], out: Path, store: Where | None, cad: Path | None, index_only: bool
 ) -> int:
     """Write the pages of finished results, and an index page for each data set.
 
     OUT/DATASET/index.html and OUT/DATASET/obj_NNNNNN/report/index.html open in any browser, without network. A run writes
     them too; this makes them anew without running anything. The CAD model is for the report alone: no result depends on it.
     """
+    from pipelines.bucket import open_store
     from pipelines.report.finished import report_of, write_index, write_report
-    from pipelines.store import Store
 
-    store = store or out / ".store"
-    wanted = chosen(dataset, objid, out, store)
+    kept = open_store(store or out / ".store")
+    wanted = chosen(dataset, objid, out, kept)
     if cad is not None and (len(wanted) != 1 or index_only):
         raise UserError("a CAD model is that of one object", f"--cad {cad}", "name it with --dataset D --objid N")
     for finished in [] if index_only else wanted:
-        made = report_of(finished, Store(store), cad)
+        made = report_of(finished, kept, cad)
         click.echo(str(write_report(finished.folder, made, finished.result)))
     for folder in dict.fromkeys(f.folder.parent for f in wanted if f.folder != out):
         click.echo(str(write_index(folder)))
     return Exit.ACCEPTED
 
 
-def chosen(dataset: str | None, objid: tuple[int, ...], out: Path, store: Path) -> list[Finished]:
+def chosen(dataset: str | None, objid: tuple[int, ...], out: Path, store: Store) -> list[Finished]:
     """The finished results that are meant."""
     from pipelines.report.finished import name_in, read_finished
 

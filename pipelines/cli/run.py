@@ -11,7 +11,7 @@ import click
 from pipelines.cli.drive import How, drive, engine_options, worst
 from pipelines.cli.main import Exit
 from pipelines.cli.seed_flags import modern, seed_flags
-from pipelines.cli.setup import Request, objects_of, open_run
+from pipelines.cli.setup import ADDRESS, Request, objects_of, open_run
 from registration.errors import UserError
 
 
@@ -35,7 +35,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results go."
         ),
         click.option(
-            "--store", type=click.Path(path_type=Path), help="Where cached artifacts go.  [default: OUT/.store]"
+            "--store", type=ADDRESS, help="Where cached artifacts go.  [default: OUT/.store]"
         ),
         click.option(
             "--preset",

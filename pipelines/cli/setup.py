@@ -6,7 +6,23 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import click
+
+from pipelines.store import Where
 from registration.errors import UserError
+
+
+class Address(click.ParamType):
+    """A folder, or the URL of a bucket."""
+
+    name = "path|url"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Where:
+        """A URL stays a text: a path would lose its slashes."""
+        return value if isinstance(value, Path) or "://" in value else Path(value)
+
+
+ADDRESS = Address()
 
 
 @dataclass(frozen=True)
@@ -20,7 +36,7 @@ class Request:
     down: Path | None
     bop_root: Path
     out: Path
-    store: Path | None
+    store: Where | None
     preset: str
     sets: tuple[str, ...]
     config: Path | None
@@ -108,22 +124,22 @@ def make_mini(request: Request) -> None:
 
 def order_of(request: Request, objid: int | None, publish: bool = False) -> Any:
     """The object's chain, as it travels to whoever runs it."""
+    from pipelines.bucket import open_store
     from pipelines.chain import DEFAULT
     from pipelines.engines.job import Order
     from pipelines.execute import capture_inputs
-    from pipelines.store import Store
     from registration.data.kinds import files_of, find_pair, pair_of
 
-    root = request.store or request.out / ".store"
+    store = open_store(request.store or request.out / ".store")
     if request.dataset:
         up, down = find_pair(request.bop_root, request.dataset, objid or 0)
     else:
         assert request.up and request.down
         up, down = pair_of(request.up, request.down)
-    externals = capture_inputs(up, down, root / "fingerprints.json", files_of)
+    externals = capture_inputs(up, down, store.root / "fingerprints.json", files_of)
     out = request.folder(objid) if publish else None
     return Order(
-        DEFAULT, Store(root), request.name(objid), request.configuration(), externals, request.device,
+        DEFAULT, store, request.name(objid), request.configuration(), externals, request.device,
         out, objid or 1, request.dataset is not None,
     )  # fmt: skip
 

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from pipelines.cli.main import Exit
+from pipelines.cli.setup import ADDRESS
+from pipelines.store import Where
 from registration.errors import UserError
 
 COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red", "skipped": "dim"}
@@ -22,7 +24,7 @@ COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red
     "--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-@click.option("--store", type=click.Path(path_type=Path), help="[default: OUT/.store]")
+@click.option("--store", type=ADDRESS, help="[default: OUT/.store]")
 @click.option("--preset", type=click.Choice(["quick", "standard", "best"]), default="standard", show_default=True)
 @click.option("--set", "sets", multiple=True, metavar="STAGE.PARAM=VALUE")
 @click.option("--config", type=click.Path(path_type=Path))
@@ -34,21 +36,24 @@ def status(
     dataset: str | None,
     objid: tuple[int, ...],
     out: Path,
-    store: Path | None,
+    store: Where | None,
     check: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
     """Every stage of every object: fresh, stale (and why), missing or failed; its seconds and size."""
-    root = store or out / ".store"
-    found = sorted(p for p in root.glob("*/obj_*") if p.is_dir() and not p.parent.name.startswith("."))
-    chosen = [p for p in found if (not dataset or p.parent.name == dataset) and (not objid or int(p.name[4:]) in objid)]
+    from pipelines.bucket import open_store
+
+    kept = open_store(store or out / ".store")
+    found = [name.rsplit("/obj_", 1) for name in kept.names() if "/obj_" in name]
+    there = [(data, int(number)) for data, number in found if number.isdigit()]
+    chosen = [(d, n) for d, n in there if (not dataset or d == dataset) and (not objid or n in objid)]
     if not chosen:
         asked = f"{dataset or 'any data set'}{', objects ' + ', '.join(map(str, objid)) if objid else ''}"
         raise UserError(
-            f"nothing has been run ({asked})", root, "regpipe run first, or name the place with --out or --store"
+            f"nothing has been run ({asked})", kept.where(), "regpipe run first, or name the place with --out or --store"
         )
-    rows = {f"{p.parent.name}/{p.name}": steps(p, out, root, check, options) for p in chosen}
+    rows = {f"{d}/obj_{n:06d}": steps(d, n, out, store, check, options) for d, n in chosen}
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:
@@ -56,19 +61,20 @@ def status(
     return Exit.ACCEPTED
 
 
-def steps(place: Path, out: Path, root: Path, check: bool, options: dict[str, Any]) -> list[dict[str, Any]]:
+def steps(
+    dataset: str, number: int, out: Path, store: Where | None, check: bool, options: dict[str, Any]
+) -> list[dict[str, Any]]:
     """One object's stages."""
     from pipelines.cli.setup import Request, open_run
 
-    number = int(place.name[4:])
     request = Request(
-        place.parent.name,
+        dataset,
         (number,),
         False,
         None,
         None,
         out=out,
-        store=root,
+        store=store,
         device="auto",
         verbose=False,
         quiet=True,

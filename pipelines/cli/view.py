@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.main import Exit
+from pipelines.cli.setup import ADDRESS
+from pipelines.store import Where
 from registration.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where results are."
 )
-@click.option("--store", type=click.Path(path_type=Path), help="Where cached artifacts are.  [default: OUT/.store]")
+@click.option("--store", type=ADDRESS, help="Where cached artifacts are.  [default: OUT/.store]")
 @click.option("--cad", type=click.Path(path_type=Path), help="CAD model to be shown beside: ply, stl, obj, glb, off.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="PNG", help="Write a picture; needs no display.")
 @click.option("--rerun", type=click.Path(path_type=Path), metavar="RRD", help="Write a recording for rerun's viewer.")
@@ -32,7 +34,7 @@ def view(
     dataset: str | None,
     objid: int | None,
     out: Path,
-    store: Path | None,
+    store: Where | None,
     cad: Path | None,
     save: Path | None,
     rerun: Path | None,

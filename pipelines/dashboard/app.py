@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import sys
 from pathlib import Path
 from statistics import median
 
@@ -11,7 +11,6 @@ import streamlit as st  # pyright: ignore[reportMissingImports]
 from pipelines.chain import DEFAULT
 from pipelines.dashboard import compare, curves
 from pipelines.dashboard.rows import VERDICTS, Row, filtered, rows_of, table, times
-from pipelines.store import Store
 from registration.errors import UserError
 
 BLUE, ORANGE = "#268bd2", "#e67e22"
@@ -42,9 +41,9 @@ LARGEST = 40_000_000
 
 
 @st.cache_data(ttl=5, show_spinner=False)
-def everything(runs: tuple[str, ...], store: str | None) -> list[Row]:
+def everything(runs: tuple[str, ...], kept: str) -> list[Row]:
     """All rows, read again when they are a few seconds old."""
-    return rows_of(map(Path, runs), Path(store) if store else None)
+    return rows_of(map(Path, runs), kept)
 
 
 def choice(rows: list[Row]) -> list[Row]:
@@ -99,8 +98,8 @@ def one_object(rows: list[Row]) -> None:
         st.markdown(f"- {plain(reason)}")
     dataset, number = row.dataset, row.object.removeprefix("obj_").lstrip("0") or "0"
     st.caption("In 3D, on a terminal:")
-    line = f"regpipe view --web --out {row.run} --store {row.store} --dataset {dataset} --objid {number}"
-    st.code(line, language="shell")
+    kept = f" --store {row.kept}" if row.kept else ""
+    st.code(f"regpipe view --web --out {row.run}{kept} --dataset {dataset} --objid {number}", language="shell")
     if not row.report.is_file():
         st.info(f"No report yet: {row.report}")
         return
@@ -157,7 +156,7 @@ def training(rows: list[Row]) -> None:
     st.header("Curves")
     row = pick("Object", rows, "curves of")
     if row is not None:
-        kept = curves.kept_curves(Store(row.store), row.name)
+        kept = curves.kept_curves(row.store, row.name)
         for stage, colour in (("nerf-up", BLUE), ("nerf-down", ORANGE)):
             if stage in kept:
                 st.subheader(f"{stage}: error of the colours")
@@ -165,8 +164,8 @@ def training(rows: list[Row]) -> None:
         if not kept:
             st.info("No training curve is kept for this object.")
     st.subheader("TensorBoard")
-    roots = sorted({Path(r.run) for r in rows} | {r.store for r in rows})
-    folders = list(dict.fromkeys(str(f) for root in roots for f in curves.event_folders(root)))
+    roots = {Path(r.run) for r in rows} | {r.store.root for r in rows}
+    folders = sorted({str(f) for root in roots for f in curves.event_folders(root)})
     if not folders:
         st.info("No event files (events.out.tfevents.*) below these runs.")
         return
@@ -204,13 +203,13 @@ PAGES = {"Runs": overview, "Object": one_object, "Compare": side_by_side, "Curve
 """A source that has something of its own to show adds its page here."""
 
 
-def main(runs: tuple[str, ...], store: str | None) -> None:
+def main(kept: str, *runs: str) -> None:
     """The page that was chosen."""
     st.set_page_config("regpipe", layout="wide")
     with st.sidebar:
         st.title("regpipe")
         page = st.radio("Page", list(PAGES), key="page", label_visibility="collapsed")
-    rows = everything(runs, store)
+    rows = everything(runs, kept)
     if not rows:
         st.info(f"Nothing has been run yet in {', '.join(runs)}: regpipe run --dataset mini --objid 1 is a start.")
         return
@@ -218,8 +217,4 @@ def main(runs: tuple[str, ...], store: str | None) -> None:
 
 
 if __name__ == "__main__":
-    asked = ArgumentParser()
-    asked.add_argument("runs", nargs="+")
-    asked.add_argument("--store")
-    found = asked.parse_args()
-    main(tuple(found.runs), found.store)
+    main(*sys.argv[1:])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from pipelines import artifacts
 from pipelines.dashboard.rows import ACCEPTED, Row
-from pipelines.store import Store
+from pipelines.halves import kept
+from pipelines.store import Damaged, Store
 from registration.geometry.rigid import Rigid
 from registration.sources.base import Hypotheses
 from registration.verify.record import Verdict
@@ -78,12 +77,12 @@ def runs_compared(rows: Iterable[Row], a: str, b: str) -> list[dict[str, Any]]:
 
 def source_facts(row: Row) -> list[dict[str, Any]]:
     """What each source guessed for an object, how long it took, and how verification ranked it; from the store."""
-    store, out = Store(row.store), []
+    store, out = row.store, []
     verdict = newest(store, row.name, "verify", Verdict)
-    for folder in sorted((row.store / row.name).glob("poses-*")):
-        source = folder.name.removeprefix("poses-")
-        guesses = newest(store, row.name, folder.name, Hypotheses)
-        manifest = store.place(row.name, folder.name).newest() or {}
+    for stage in (s for s in store.stages(row.name) if s.startswith("poses-")):
+        source = stage.removeprefix("poses-")
+        guesses = newest(store, row.name, stage, Hypotheses)
+        manifest = store.place(row.name, stage).newest() or {}
         facts: dict[str, Any] = {
             "object": row.name, "source": source, "guesses": None if guesses is None else len(guesses),
             "seconds": manifest.get("seconds"), "best rank": None, "cost over the best": None,
@@ -117,11 +116,8 @@ def sources_compared(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 def newest(store: Store, name: str, stage: str, kind: type) -> Any:
     """The newest artifact of a stage; None if there is none that can be read."""
-    place = store.place(name, stage)
-    manifest = place.newest()
-    if manifest is None:
-        return None
     try:
-        return artifacts.load(kind, place.of(manifest["key"]))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
+        found = kept(store, name, stage, kind)
+    except Damaged:
         return None
+    return None if found is None else found[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -22,13 +21,10 @@ def kept_curves(store: Store, name: str) -> dict[str, list[tuple[float, float]]]
     for stage in ("nerf-up", "nerf-down"):
         place = store.place(name, stage)
         manifest = place.newest()
-        if manifest is None:
+        if manifest is None or place.damage(manifest["key"]) is not None:
             continue
-        try:
-            with np.load(place.of(manifest["key"]) / "arrays.npz", allow_pickle=False) as arrays:
-                curve = arrays["curve"] if "curve" in arrays.files else np.zeros((0, 2))
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile):
-            continue
+        with np.load(place.of(manifest["key"]) / "arrays.npz", allow_pickle=False) as arrays:
+            curve = arrays["curve"] if "curve" in arrays.files else np.zeros((0, 2))
         if curve.ndim == 2 and curve.shape[1] == 2 and len(curve):
             out[stage] = [(float(x), float(y)) for x, y in thinned(curve)]
     return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.publish import read_result
+from pipelines.bucket import open_store
+from pipelines.results import read_result
+from pipelines.store import Store
 
 ACCEPTED, REFUSED, UNFINISHED = "accepted", "not accepted", "unfinished"
 VERDICTS = (ACCEPTED, REFUSED, UNFINISHED)
@@ -25,8 +26,6 @@ class Row:
     dataset: str
     object: str
     folder: Path
-    store: Path
-    """Where its artifacts are."""
     verdict: str
     confidence: float | None = None
     source: str = ""
@@ -41,6 +40,8 @@ class Row:
     versions: dict[str, str] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     T_up_from_down: tuple[tuple[float, ...], ...] = ()
+    kept: str = ""
+    """The address of its store, if it is not in its usual place."""
 
     @property
     def name(self) -> str:
@@ -58,34 +59,44 @@ class Row:
         return 100 * self.chamfer_mm / self.diameter_mm if self.chamfer_mm is not None and self.diameter_mm else None
 
     @property
+    def store(self) -> Store:
+        """Where its artifacts are."""
+        return store_of(self.run, self.kept)
+
+    @property
     def report(self) -> Path:
         """Where its report is, if there is one."""
         return self.folder / "report" / "index.html"
 
 
-def rows_of(runs: Iterable[Path], store: Path | None = None) -> list[Row]:
-    """Every object below the results folders, by name; their artifacts are in one store, or each folder has its own."""
+def store_of(run: str, kept: str) -> Store:
+    """The store of a results folder."""
+    return open_store(kept or Path(run) / ".store")
+
+
+def rows_of(runs: Iterable[Path], kept: str = "") -> list[Row]:
+    """Every object below the results folders, by name."""
     out = []
     for run in runs:
-        kept = store or run / ".store"
         done = {p.parent for p in run.glob("*/obj_*/result.json")}
-        begun = {run / p.parent.name / p.name for p in kept.glob("*/obj_*") if p.is_dir()}
+        begun = {run / name for name in store_of(str(run), kept).names() if "/" in name}
         out += [row_of(folder, str(run), kept) for folder in sorted(done | begun)]
         if (run / "result.json").is_file():  # of two captures that were named
             out.append(row_of(run, str(run), kept))
     return out
 
 
-def row_of(folder: Path, run: str, store: Path) -> Row:
+def row_of(folder: Path, run: str, kept: str = "") -> Row:
     """One object; what its result does not tell is None."""
     result = read_result(folder)
     dataset, name = folder.parent.name, folder.name
     if result is None:
-        return Row(run, dataset, name, folder, store, UNFINISHED, stages=kept_seconds(store / dataset / name))
+        seconds = kept_seconds(store_of(run, kept), f"{dataset}/{name}")
+        return Row(run, dataset, name, folder, UNFINISHED, stages=seconds, kept=kept)
     model = mapping(result.get("model"))
     written = (folder / "result.json").stat().st_mtime
     return Row(
-        run, dataset, name, folder, store, ACCEPTED if result.get("accepted") is True else REFUSED,
+        run, dataset, name, folder, ACCEPTED if result.get("accepted") is True else REFUSED,
         confidence=number(result.get("confidence")), source=str(result.get("source", "")),
         chamfer_mm=number(result.get("chamfer_mm")), diameter_mm=number(result.get("diameter_mm")),
         psnr_db=mean(model.get("psnr_db")), mask_iou=mean(model.get("mask_iou")),
@@ -94,26 +105,14 @@ def row_of(folder: Path, run: str, store: Path) -> Row:
         stages={str(k): v for k, x in mapping(result.get("stages")).items() if (v := number(x)) is not None},
         versions={str(k): str(v) for k, v in mapping(result.get("versions")).items()},
         reasons=tuple(map(str, sequence(result.get("reasons")))), T_up_from_down=matrix(result.get("T_up_from_down")),
+        kept=kept,
     )  # fmt: skip
 
 
-def kept_seconds(place: Path) -> dict[str, float]:
+def kept_seconds(store: Store, name: str) -> dict[str, float]:
     """Stage -> seconds of its newest artifact, of an object that is not finished."""
-    out = {}
-    for stage in sorted(p for p in place.glob("*") if p.is_dir()):
-        found = [m for p in stage.glob("[0-9a-f]*/manifest.json") if (m := manifest(p))]
-        newest = max(found, key=lambda m: number(m.get("finished")) or 0.0, default=None)
-        if newest is not None and (seconds := number(newest.get("seconds"))) is not None:
-            out[stage.name] = seconds
-    return out
-
-
-def manifest(file: Path) -> dict[str, Any]:
-    """A manifest; empty if it cannot be read."""
-    try:
-        return mapping(json.loads(file.read_text()))
-    except (OSError, ValueError):
-        return {}
+    newest = {stage: store.place(name, stage).newest() for stage in store.stages(name)}
+    return {stage: manifest["seconds"] for stage, manifest in newest.items() if manifest is not None}
 
 
 def table(rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -25,17 +25,16 @@ FLAGS = {
 }
 
 
-def command(runs: list[Path], store: Path | None, port: int) -> list[str]:
+def command(runs: list[Path], port: int, kept: str = "") -> list[str]:
     """What is run."""
     flags = [f"--{name}={value}" for name, value in (FLAGS | {"server.port": str(port)}).items()]
-    named = [str(r.resolve()) for r in runs] + (["--store", str(store.resolve())] if store else [])
     page = str(Path(__file__).with_name("app.py"))
-    return [sys.executable, "-m", "streamlit", "run", page, *flags, "--", *named]
+    return [sys.executable, "-m", "streamlit", "run", page, *flags, "--", kept, *(str(r.resolve()) for r in runs)]
 
 
-def serve(runs: list[Path], store: Path | None, port: int) -> NoReturn:
+def serve(runs: list[Path], port: int, kept: str) -> NoReturn:
     """Become the server, which runs until Ctrl-C: no process is left behind, whoever ends it."""
     require("streamlit", "dashboard")
     sys.stdout.flush()
-    line = command(runs, store, port)
+    line = command(runs, port, kept)
     os.execv(line[0], line)

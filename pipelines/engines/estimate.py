@@ -27,10 +27,11 @@ class Expected:
         self.other: dict[str, list[float]] = defaultdict(list)
 
     def remember(self, store: Store) -> Expected:
-        """Read what a store holds of some objects."""
-        for folder in sorted(store.root.glob("*/obj_*"))[:LOOKED_AT]:
+        """Read what a store holds of some objects; of a bucket the copies that are here."""
+        here = Store(store.root)
+        for name in sorted(here.names())[:LOOKED_AT]:
             for stage in self.graph.order:
-                manifest = store.place(f"{folder.parent.name}/{folder.name}", stage).newest()
+                manifest = here.place(name, stage).newest()
                 if manifest:
                     self.learn(stage, manifest["seconds"], manifest["params"])
         return self

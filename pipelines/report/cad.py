@@ -12,9 +12,9 @@ from registration.fuse.merge import as_mesh
 from registration.fuse.record import Fused
 from registration.geometry.distance import surface_distance
 from registration.geometry.laying import laid
-from registration.geometry.mesh import diameter
+from registration.geometry.mesh import diameter, read_mesh
 from registration.geometry.rigid import Array, Rigid
-from registration.viz.cad import in_millimetres, read_mesh
+from registration.viz.cad import in_millimetres
 
 SIZES = (0.6, 1.6)
 """A CAD model of another size than this, as a share of the object's, is in other units, or of another object."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import artifacts
 from pipelines.chain import DEFAULT
 from pipelines.report.index import THUMBNAIL, index_page
 from pipelines.report.made import told
 from pipelines.report.record import Report
 from pipelines.report.table import xlsx_of
+from pipelines.results import read_result
 from pipelines.store import Store, write_whole
 from registration.errors import UserError
 from registration.fuse.params import ReportParams
@@ -37,8 +36,8 @@ class Finished:
             found = (manifest or {}).get("inputs", {}).get(argument, "")
             if not found or place.manifest(found) is None:
                 mend = "regpipe run makes them again, --store names the place"
-                raise UserError(f"the artifacts of {stage} are gone", store.root / self.name, mend)
-            out[argument] = artifacts.load(DEFAULT[stage].record_type(), place.of(found))
+                raise UserError(f"the artifacts of {stage} are gone", store.where(self.name), mend)
+            out[argument] = place.load(DEFAULT[stage].record_type(), found)
         return out
 
 
@@ -75,20 +74,18 @@ def write_index(folder: Path) -> Path:
 
 def read_finished(folder: Path, name: str) -> Finished:
     """A result that is there and whole."""
-    try:
-        result = json.loads((folder / "result.json").read_text())
-    except (OSError, ValueError) as error:
-        mend = "regpipe run first, or name the place with --out"
-        raise UserError("no finished result", folder, mend) from error
+    result = read_result(folder)
+    if result is None:
+        raise UserError("no finished result", folder, "regpipe run first, or name the place with --out")
     return Finished(folder, result, name)
 
 
-def name_in(root: Path, folder: Path) -> str:
+def name_in(store: Store, folder: Path) -> str:
     """The name in the store of a result of two capture folders: that of the artifact it was made from."""
     key = read_finished(folder, "").result.get("keys", {}).get("report", "")
-    found = next(root.glob(f"*/report/{key}/manifest.json"), None) if key else None
+    pairs = (name for name in store.names() if "/" not in name)
+    found = next((name for name in pairs if store.place(name, "report").manifest(key)), None)
     if found is None:
-        raise UserError(
-            "the artifacts of the report are gone", root, "regpipe run makes them again, --store names the place"
-        )
-    return found.parents[2].name
+        mend = "regpipe run makes them again, --store names the place"
+        raise UserError("the artifacts of the report are gone", store.where(), mend)
+    return found

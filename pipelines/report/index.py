@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +11,7 @@ from typing import Any
 
 from pipelines.report.markup import shell
 from pipelines.report.words import percent
+from pipelines.results import read_result
 from registration.geometry.rigid import Rigid
 
 COLUMNS = (
@@ -41,11 +41,8 @@ def results_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Every finished object below a data set's folder."""
     out = {}
     for file in sorted(folder.glob("obj_*/result.json")):
-        try:
-            found = json.loads(file.read_text())
-        except (OSError, ValueError):
-            continue  # being written, or broken: the next index has it
-        if isinstance(found, dict) and "confidence" in found:
+        found = read_result(file.parent)
+        if found is not None and {"chamfer_mm", "diameter_mm"} <= set(found):  # else being written, or broken
             out[file.parent.name] = found
     return out
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipelines.publish import read_result
+from pipelines.results import read_result
 from pipelines.view.find import Found, Shelf
+from registration.data.bop_entries import read_entries
 from registration.data.capture import Capture
 from registration.errors import UserError
 from registration.geometry.camera import Cameras
@@ -63,10 +63,7 @@ def published_model(folder: Path) -> Skin | None:
     file = folder / "model.ply"
     if not file.exists():
         return None
-    try:
-        points, normals, colours, faces = read_ply(file)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error), file, "remove it, and regpipe run writes it anew") from error
+    points, normals, colours, faces = read_ply(file)
     return Skin(points, faces, normals, colours)
 
 
@@ -74,19 +71,18 @@ def shots_of(capture: Capture | None, folder: Path, half: str, missing: list[str
     """The cameras of a capture, as kept, or as its labels tell."""
     if capture is not None:
         return Shots(capture.cameras, capture.rgb)
-    place = folder / "labels" / half
+    result = read_result(folder)
     try:
-        poses, cams = (json.loads((place / f"scene_{n}.json").read_text()) for n in ("gt", "camera"))
-        T_up_from_down = Rigid.from_similarity((read_result(folder) or {})["T_up_from_down"])
-        K = np.array([cams[i]["cam_K"] for i in poses], float).reshape(-1, 3, 3)
-        R = np.array([poses[i][0]["cam_R_m2c"] for i in poses], float).reshape(-1, 3, 3)
-        t = np.array([poses[i][0]["cam_t_m2c"] for i in poses], float)
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        entries, bad = read_entries(folder / "labels" / half, None)
+    except UserError:
         return None
+    if result is None or bad or not entries:
+        return None
+    K, R, t = (np.stack([getattr(e, name) for e in entries]) for name in ("K", "R", "t"))
     missing.append(f"capture-{half}: no artifact is kept; the cameras are those of the labels, without images")
     width, height = (round(2 * float(np.median(K[:, k, 2]))) for k in (0, 1))
     cameras = Cameras(K, R, t, max(width, 1), max(height, 1))
-    return Shots(cameras if half == "up" else cameras.moved(T_up_from_down))
+    return Shots(cameras if half == "up" else cameras.moved(Rigid.from_similarity(result["T_up_from_down"])))
 
 
 def places_of(clouds: Any, icp: Registration | None, path: tuple[Place, ...], joint: Rigid | None) -> tuple[Place, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -28,7 +30,11 @@ DAMAGED = (
     EOFError,
     NotImplementedError,
     RuntimeError,
+    ValueError,
+    struct.error,
 )
+NONSENSE = (errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ)
+"""What the system answers to a place or a name that cannot be."""
 DISTRUST = "nothing was unpacked: do not trust this archive"
 
 
@@ -54,7 +60,7 @@ def unpack(file: Path, place: Path, top: str = "", tick: Tick = silent) -> None:
     except DAMAGED as error:
         raise BadArchive("the archive is damaged", file.name, f"{error}: download it again") from error
     except OSError as error:
-        if error.errno is not None:  # the disk's fault; decoders give no number
+        if error.errno not in (None, *NONSENSE):  # the disk's fault; decoders give no number
             raise
         raise BadArchive("the archive is damaged", file.name, f"{error}: download it again") from error
 
@@ -100,7 +106,7 @@ def tar_members(archive: tarfile.TarFile, name: str) -> Iterator[Member]:
 def safe(member: str, name: str) -> PurePosixPath:
     """A path that stays in its folder on every system."""
     path = PurePosixPath(member.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or "\0" in member or any(":" in part for part in path.parts[:1]):
+    if not member or path.is_absolute() or ".." in path.parts or "\0" in member or any(":" in part for part in path.parts[:1]):
         raise BadArchive("a file would land outside its folder", f"{name}: {member!r}", DISTRUST)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,10 @@ class Frame:
 Cropped = tuple[Frame, dict[str, NDArray]]
 
 
-def look(listing: Listing, entry: Listed) -> Frame:
-    """Size and mask of one image, made straight; specks and pinholes of the mask are mended."""
+def look(listing: Listing, entry: Listed, most: int) -> Frame:
+    """Size, at most so many pixels, and mask of one image, made straight; specks and pinholes of the mask are mended."""
     try:
-        width, height = size = size_of(entry.colour)
+        width, height = size = size_of(entry.colour, most)
         if entry.size and entry.size != size:
             reason = f"the image is {width} x {height}, {listing.lenses.name} says {entry.size[0]} x {entry.size[1]}"
             raise BadFrame(entry.colour, reason)
@@ -89,7 +90,7 @@ def look(listing: Listing, entry: Listed) -> Frame:
         if not (-width < cx < 2 * width and -height < cy < 2 * height):
             reason = f"the principal point ({cx:g}, {cy:g}) is far outside the {width} x {height} image"
             raise BadFrame(listing.lenses, reason)
-        mask = read_alpha(entry.colour) if entry.mask is None else read_mask(entry.mask, size)
+        mask = read_alpha(entry.colour, size) if entry.mask is None else read_mask(entry.mask, size)
         if entry.lens:
             mask = entry.lens.straight(mask.astype(np.float32), entry.K) > 0.5
             if not mask.any():
@@ -108,7 +109,7 @@ def crop(frame: Frame, window: Window, with_depth: bool) -> dict[str, NDArray]:
     """The window of one image: rgb, mask, inside, K, and depth if the capture has any."""
     entry, lens = frame.entry, frame.entry.lens
     try:
-        rgb = read_colour(entry.colour)
+        rgb = read_colour(entry.colour, math.prod(frame.size))
         seen = np.ones(rgb.shape[:2], np.float32)
         if lens:
             rgb, seen = lens.straight(rgb, entry.K), lens.straight(seen, entry.K)
@@ -181,9 +182,9 @@ def split(results: list[Any]) -> tuple[list[Any], list[BadFrame]]:
     return [r for r in results if not isinstance(r, BadFrame)], [r for r in results if isinstance(r, BadFrame)]
 
 
-def look_at_all(listing: Listing, entries: list[Listed]) -> tuple[list[Frame], list[BadFrame]]:
+def look_at_all(listing: Listing, entries: list[Listed], most: int) -> tuple[list[Frame], list[BadFrame]]:
     """Every image with its mask, all of one size, and what is wrong with the others."""
-    frames, faults = split(in_parallel(lambda e: look(listing, e), entries))
+    frames, faults = split(in_parallel(lambda e: look(listing, e, most), entries))
     frames, odd = of_usual_size(frames)
     return frames, faults + odd
 
@@ -211,7 +212,7 @@ def read_listing(listing: Listing, name: str, params: CaptureParams) -> Capture:
 
     Masks are mended a little, as ``tidy_mask`` says. Up to ``skip_bad`` broken images are skipped.
     """
-    frames, bad = look_at_all(listing, spread(listing.images, params.max_views))
+    frames, bad = look_at_all(listing, spread(listing.images, params.max_views), params.max_pixels)
     bad = listing.bad + bad
     if len(frames) < max(1, params.min_views):
         refuse(listing.folder, len(frames), bad, params)
@@ -228,7 +229,7 @@ def read_listing(listing: Listing, name: str, params: CaptureParams) -> Capture:
 
 def read_leniently(listing: Listing, name: str, params: CaptureParams) -> tuple[Capture | None, list[BadFrame]]:
     """All images that can be looked at, whether they belong together or not, and what is wrong with the others."""
-    frames, bad = look_at_all(listing, spread(listing.images, params.max_views))
+    frames, bad = look_at_all(listing, spread(listing.images, params.max_views), params.max_pixels)
     bad = listing.bad + bad
     if not frames:
         return None, bad

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_PIXELS = 100_000_000
-"""Larger images are refused: no camera of our users makes them, and decompression bombs do."""
+"""Larger images are refused, if nobody says otherwise: decompression bombs are, and few cameras make them."""
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+"""What is read, whatever a file is called: others are larger doors, and one of them starts a program."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -35,7 +38,6 @@ class BadFrame(Exception):
 
 def in_parallel(work: Callable[[In], Out], items: Iterable[In]) -> list[Out | BadFrame]:
     """Four at a time, in order; a bad frame is an answer like any other."""
-    from PIL import Image
 
     def attempt(item: In) -> Out | BadFrame:
         try:
@@ -43,54 +45,58 @@ def in_parallel(work: Callable[[In], Out], items: Iterable[In]) -> list[Out | Ba
         except BadFrame as fault:
             return fault
 
-    with warnings.catch_warnings():  # around all threads: filters belong to the process
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS has the say
-        with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(attempt, items))
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(attempt, items))
 
 
-def read_image(file: Path, header_only: bool = False) -> tuple[Size, NDArray]:
-    """Size and pixels as stored: (h, w) or (h, w, channels), 8 or 16 bits; odd modes become RGB or grey."""
+def read_image(file: Path, most: float = MAX_PIXELS, size: Size | None = None) -> tuple[Size, NDArray]:
+    """Size and pixels as stored: (h, w) or (h, w, channels), 8 or 16 bits; odd modes become RGB or grey.
+
+    Nothing is decoded of an image with more than ``most`` pixels, or of another size than the one expected.
+    """
+    with opened(file, most) as image:
+        if size is not None and image.size != size:
+            return image.size, np.empty((0, 0), np.uint8)
+        if image.mode == "1":
+            image = image.convert("L")
+        elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I"):
+            image = image.convert("RGB")
+        return image.size, np.array(image)
+
+
+@contextmanager
+def opened(file: Path, most: float) -> Iterator[Any]:
+    """An image of which only the header has been read; whatever goes wrong with it is named with its file."""
     from PIL import Image, UnidentifiedImageError
 
+    Image.MAX_IMAGE_PIXELS = None  # ``most`` has the say
     if not file.is_file():
         raise BadFrame(file, "the file is missing")
     try:
-        with Image.open(file) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BadFrame(file, too_large(f"{image.width} x {image.height} pixels"))
-            if header_only:
-                return image.size, np.empty(0)
-            if image.mode == "1":
-                image = image.convert("L")
-            elif image.mode not in ("L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I"):
-                image = image.convert("RGB")
-            return image.size, np.array(image)
+        with Image.open(file, formats=FORMATS) as image:
+            if image.width * image.height > most:
+                told = f"{image.width} x {image.height} pixels, more than the {most / 1e6:g} million that are read"
+                raise BadFrame(file, f"{told}; --set capture.max_pixels=N allows more")
+            yield image
     except BadFrame:
         raise
     except UnidentifiedImageError as error:
-        raise BadFrame(file, "it is not an image") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadFrame(file, too_large("the image")) from error
+        raise BadFrame(file, f"it is not an image ({', '.join(FORMATS)})") from error
     except MemoryError:
         raise
     except Exception as error:  # on damaged data decoders raise whatever they come across
-        raise BadFrame(file, f"it cannot be read as an image ({error})") from error
+        raise BadFrame(file, f"it cannot be read as an image ({' '.join(str(error).split())})") from error
 
 
-def too_large(what: str) -> str:
-    """The reason that refuses a decompression bomb."""
-    return f"{what}: more than {MAX_PIXELS // 10**6} million pixels, larger than any image is read"
-
-
-def size_of(file: Path) -> Size:
+def size_of(file: Path, most: float = MAX_PIXELS) -> Size:
     """Width and height by the file's header."""
-    return read_image(file, header_only=True)[0]
+    with opened(file, most) as image:
+        return image.size
 
 
-def read_colour(file: Path) -> NDArray[np.uint8]:  # (h, w, 3)
+def read_colour(file: Path, most: float = MAX_PIXELS) -> NDArray[np.uint8]:  # (h, w, 3)
     """Colour or grey image as 8-bit RGB; an alpha channel is dropped, 16 bits become 8."""
-    pixels = read_image(file)[1]
+    pixels = read_image(file, most)[1]
     if pixels.dtype != np.uint8:
         if pixels.dtype.kind not in "iu":
             raise BadFrame(file, f"its pixels are {pixels.dtype}, expected 8 or 16 bits")
@@ -100,9 +106,9 @@ def read_colour(file: Path) -> NDArray[np.uint8]:  # (h, w, 3)
     return np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, 2))
 
 
-def read_alpha(file: Path) -> NDArray[np.bool_]:  # (h, w)
+def read_alpha(file: Path, size: Size) -> NDArray[np.bool_]:  # (h, w)
     """Where the object is, by the alpha channel of its colour image."""
-    pixels = read_image(file)[1]
+    pixels = read_image(file, math.inf, size)[1]
     if pixels.ndim != 3 or pixels.shape[2] not in (2, 4):
         raise BadFrame(file, "no mask: no file holds one, and the image has no alpha channel")
     return marked(pixels[..., -1], file)
@@ -114,7 +120,7 @@ def read_mask(file: Path, size: Size) -> NDArray[np.bool_]:  # (h, w)
     Boolean, grey, palette and colour masks will do. The size must be that of the colour image; an empty mask
     and one that covers the whole image are faults.
     """
-    (width, height), pixels = read_image(file)
+    (width, height), pixels = read_image(file, math.inf, size)
     if (width, height) != size:
         raise BadFrame(file, f"the mask is {width} x {height}, its image {size[0]} x {size[1]}")
     if pixels.ndim == 3:
@@ -135,7 +141,7 @@ def marked(pixels: NDArray, file: Path) -> NDArray[np.bool_]:  # (h, w)
 
 def read_depth(file: Path, size: Size, scale: float) -> NDArray[np.float32]:  # (h, w)
     """Depth in millimetres, 0 where unknown."""
-    (width, height), pixels = read_image(file)
+    (width, height), pixels = read_image(file, math.inf, size)
     if (width, height) != size:
         raise BadFrame(file, f"the depth image is {width} x {height}, its colour image {size[0]} x {size[1]}")
     if pixels.ndim != 2:

@@ -110,7 +110,7 @@ def intrinsics(says: dict[str, Any], size: Size | None, colour: Path, file: Path
     from registration.data.images import size_of
 
     if "fl_x" not in says or "cx" not in says or "cy" not in says:
-        size = size or size_of(colour)
+        size = size or size_of(colour, math.inf)
     if "fl_x" in says:
         fx = numbers(says, "fl_x", 1, file)[0]
     elif "camera_angle_x" in says and size:

@@ -18,6 +18,8 @@ class CaptureParams:
     """Fewer usable views than this are an error."""
     skip_bad: int = 0
     """Broken frames tolerated before the capture is refused (--skip-bad)."""
+    max_pixels: int = 100_000_000
+    """Images with more are refused before they are decoded."""
     pixel_centre: Literal["auto", "whole", "half"] = "auto"
     """Coordinates of a pixel's centre in the intrinsics: whole numbers, halves, or found from the silhouettes."""
     split_elevation_deg: float = 0.0

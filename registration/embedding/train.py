@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from registration import resume
 from registration.embedding.backgrounds import grounds_of
 from registration.embedding.channels import (
     Batch,
@@ -239,22 +240,20 @@ def judge(trainee: Trainee, bank: Correspondences, held: torch.Tensor, chosen: t
 
 
 def write(trainee: Trainee, file: Path) -> None:
-    """A checkpoint: beside, then renamed."""
+    """A checkpoint."""
     body = {
         "query": trainee.query.state_dict(), "key": trainee.key.state_dict(), "best": trainee.best,
         "optimiser": trainee.optimiser.state_dict(), "dice": trainee.dice.get_state(), "step": trainee.step,
         "curve": trainee.curve, "idle": trainee.idle,
     }  # fmt: skip
-    beside = file.with_suffix(".part")
-    torch.save(body, beside)
-    beside.replace(file)
+    resume.save(file, body)
 
 
 def restored(trainee: Trainee, file: Path, device: str) -> bool:
     """Go on where a killed training was; False if there is nothing to go on from."""
-    if not file.exists():
+    body = resume.load(file, device)
+    if body is None:
         return False
-    body = torch.load(file, weights_only=True, map_location=device)
     trainee.query.load_state_dict(body["query"])
     trainee.key.load_state_dict(body["key"])
     trainee.optimiser.load_state_dict(body["optimiser"])

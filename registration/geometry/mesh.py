@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from registration.errors import UserError
 from registration.geometry.rigid import Array, Rigid
+
+KINDS = ("ply", "stl", "obj", "glb", "off")
+"""Files that a mesh is read from: each holds all of it and names no other file that is needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,3 +114,23 @@ def smoothed(mesh: TriMesh, rounds: int) -> TriMesh:
     grainy = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     trimesh.smoothing.filter_taubin(grainy, lamb=0.5, nu=0.53, iterations=2 * rounds)
     return TriMesh(np.asarray(grainy.vertices, float), mesh.faces)
+
+
+def read_mesh(file: Path, merged: bool = False) -> TriMesh:
+    """The triangles of a mesh file as they are, or with equal corners ``merged``."""
+    import trimesh
+
+    if not file.is_file():
+        raise UserError("no such mesh", file, f"name a mesh: {', '.join(KINDS)}")
+    if file.suffix[1:].lower() not in KINDS:
+        raise UserError(f"no mesh is read from a {file.suffix or 'nameless'} file", file, f"export it as {', '.join(KINDS)}")
+    try:
+        mesh: Any = trimesh.load(file, process=merged, force="mesh", skip_materials=True)
+        vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64)
+    except Exception as error:  # readers of foreign files raise whatever they come across
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError("the mesh cannot be read", file, f"{text}; export it again as {', '.join(KINDS)}") from error
+    shapes = vertices.shape[1:] == faces.shape[1:] == (3,) and len(vertices) > 1 and len(faces)
+    if not shapes or not np.isfinite(vertices).all() or faces.min() < 0 or faces.max() >= len(vertices):
+        raise UserError("the mesh has no faces, or broken ones", file, "export it again as triangles")
+    return TriMesh(vertices, faces)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from registration.errors import UserError
 from registration.geometry.rigid import Array
 
 VERTEX = np.dtype(
@@ -45,46 +46,77 @@ def write_ply(
 
 def read_ply(file: Path) -> tuple[Array, Array, NDArray[np.uint8], NDArray[np.int64]]:
     """Points, normals, colours and faces (none of a cloud) of a file that ``write_ply`` wrote."""
-    head, mark, body = file.read_bytes().partition(b"end_header\n")
-    lines = head.decode("ascii", "replace").split("\n")
-    counts = {words[1]: int(words[2]) for line in lines if (words := line.split())[:1] == ["element"]}
+    lines, body = head_and_body(file)
+    counts = {words[1]: count_of(words, file) for words in lines if words[:1] == ["element"] and len(words) > 1}
     n, m = counts.get("vertex", 0), counts.get("face", 0)
-    if not mark or lines[:3] != ["ply", "format binary_little_endian 1.0", "comment regpipe, millimetres"]:
-        raise ValueError("not a PLY file of regpipe's")
+    if lines[2:3] != [["comment", "regpipe,", "millimetres"]]:
+        raise broken("not a PLY file of regpipe's", file)
     if len(body) != n * VERTEX.itemsize + m * FACE.itemsize:
-        raise ValueError("the file is cut off")
+        raise broken("the file is cut off", file)
     vertices = np.frombuffer(body, VERTEX, n)
     faces = np.frombuffer(body, FACE, m, n * VERTEX.itemsize)["corners"].astype(np.int64)
     points, normals, colours = (np.stack([vertices[name] for name in names], 1) for names in ARRAYS)
-    return points.astype(float), normals.astype(float), colours, faces
+    if m and not 0 <= faces.min() <= faces.max() < n:
+        raise broken("faces name points that are not there", file)
+    return finite(points, file), finite(normals, file), colours, faces
+
+
+def head_and_body(file: Path) -> tuple[list[list[str]], bytes]:
+    """The words of each line of a binary PLY file's head, and what follows it."""
+    try:
+        head, mark, body = file.read_bytes().partition(b"end_header\n")
+    except OSError as error:
+        raise broken(error.strerror or str(error), file) from error
+    lines = [line.split() for line in head.decode("ascii", "replace").splitlines()]
+    if not mark or lines[:2] != [["ply"], ["format", "binary_little_endian", "1.0"]]:
+        raise broken("not a PLY file in binary, little endian", file)
+    return lines, body
+
+
+def count_of(words: list[str], file: Path) -> int:
+    """How many there are of an element."""
+    if len(words) != 3 or not (words[2].isascii() and words[2].isdigit()) or len(words[2]) > 12:
+        raise broken(f"not a number of things: {' '.join(words)!r}", file)
+    return int(words[2])
+
+
+def finite(values: NDArray[np.floating], file: Path) -> Array:
+    """The same numbers, if they are."""
+    if not np.isfinite(values).all():
+        raise broken("a coordinate is not a finite number", file)
+    return values.astype(float)
+
+
+def broken(what: str, file: Path) -> UserError:
+    """The file is at fault."""
+    return UserError(what, file, "remove it and make it anew")
 
 
 NUMBERS = {
-    "float": "<f4",
-    "float32": "<f4",
-    "double": "<f8",
-    "float64": "<f8",
-    "uchar": "u1",
-    "uint8": "u1",
-    "int": "<i4",
-}
+    "float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8", "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1",
+    "short": "<i2", "int16": "<i2", "ushort": "<u2", "uint16": "<u2", "int": "<i4", "int32": "<i4", "uint": "<u4", "uint32": "<u4",
+}  # fmt: skip
 
 
 def read_points(file: Path) -> tuple[Array, Array]:
     """Points and normals, each (n, 3), of another program's binary cloud, in the numbers it is written in."""
-    head, _, body = file.read_bytes().partition(b"end_header\n")
-    words = [line.split() for line in head.decode("ascii", "replace").splitlines()]
-    if words[:2] != [["ply"], ["format", "binary_little_endian", "1.0"]]:
-        raise ValueError("not a binary PLY file")
-    counts = [int(w[2]) for w in words if w[:2] == ["element", "vertex"]]
-    layout = np.dtype([(w[2], NUMBERS[w[1]]) for w in words if w[:1] == ["property"] and w[1] in NUMBERS])
-    if not counts or not {*ARRAYS[0], *ARRAYS[1]} <= set(layout.names or ()):
-        raise ValueError("a cloud without points or without normals")
-    if len(body) < counts[0] * layout.itemsize:
-        raise ValueError("the file is cut off")
-    rows = np.frombuffer(body, layout, counts[0])
-    points, normals = (np.stack([rows[name] for name in names], 1).astype(float) for names in ARRAYS[:2])
-    return points, normals
+    lines, body = head_and_body(file)
+    elements = [words for words in lines if words[:1] == ["element"]]
+    if not elements or elements[0][1:2] != ["vertex"]:
+        raise broken("a cloud without points", file)
+    end = lines.index(elements[1]) if len(elements) > 1 else len(lines)
+    fields = [words for words in lines[lines.index(elements[0]) : end] if words[:1] == ["property"]]
+    names, count = [words[-1] for words in fields], count_of(elements[0], file)
+    if not {*ARRAYS[0], *ARRAYS[1]} <= set(names) or len(set(names)) != len(names):
+        raise broken("a cloud without points or without normals", file)
+    if any(len(words) != 3 or words[1] not in NUMBERS for words in fields):
+        raise broken("a property of points that is no number", file)
+    layout = np.dtype([(name, NUMBERS[words[1]]) for name, words in zip(names, fields, strict=True)])
+    if len(body) < count * layout.itemsize:
+        raise broken("the file is cut off", file)
+    rows = np.frombuffer(body, layout, count)
+    points, normals = (np.stack([rows[name] for name in names], 1) for names in ARRAYS[:2])
+    return finite(points, file), finite(normals, file)
 
 
 def write_glb(file: Path, points: Array, normals: Array, colours: NDArray[np.uint8], faces: NDArray) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from registration import resume
 from registration.geometry.hull import Box
 from registration.nerf.field import Field
 from registration.nerf.fog import Fog
@@ -31,18 +32,16 @@ class Progress:
 
 
 def write(path: Path, at: Progress, body: dict[str, object]) -> None:
-    """Write beside, then rename."""
+    """How far the training is, and its tables."""
     facts = {"phase": at.phase, "step": at.step, "dice": at.dice.get_state(), "curve": at.curve, "dropped": at.dropped}
-    beside = path.with_suffix(".part")
-    torch.save(facts | body, beside)
-    beside.replace(path)
+    resume.save(path, facts | body)
 
 
 def read(path: Path, device: str) -> tuple[Progress, dict] | None:
     """How far, and the tables; None if there is nothing to go on from."""
-    if not path.exists():
+    body = resume.load(path, device)
+    if body is None:
         return None
-    body = torch.load(path, weights_only=True, map_location=device)
     dice = torch.Generator(device="cpu")
     dice.set_state(body["dice"].cpu())
     return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"]), body

@@ -7,30 +7,14 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import KDTree
 
-from registration.errors import UserError
 from registration.geometry.laying import laid
-from registration.geometry.mesh import TriMesh, diameter
+from registration.geometry.mesh import TriMesh, diameter, read_mesh
 from registration.geometry.rigid import Array
 from registration.viz.scene import Skin
 
 AT_HOME = 0.02
 """A CAD model whose surface lies nearer than this share of the diameter is left where its file puts it."""
 POINTS = 3_000
-
-
-def read_mesh(file: Path) -> TriMesh:
-    """A mesh file of any kind that trimesh reads, as it is."""
-    import trimesh
-
-    if not file.is_file():
-        raise UserError("no such mesh", file, "--cad names a mesh: ply, stl, obj, glb, off")
-    try:
-        mesh = trimesh.load(file, process=False, force="mesh")
-    except Exception as error:  # readers of foreign files fail in many ways
-        raise UserError(f"not a mesh that can be read ({error})", file, "ply, stl, obj, glb and off can") from error
-    if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces) or not np.isfinite(mesh.vertices).all():
-        raise UserError("a mesh without triangles", file, "--cad needs a surface, not a cloud")
-    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64))
 
 
 def beside(file: Path, surface: Array, normals: Array) -> tuple[Skin, str]:  # (n, 3), (n, 3)

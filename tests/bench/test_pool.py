@@ -86,5 +86,5 @@ def test_no_hypotheses_or_damaged_ones(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs" / ".store")
     ranked(store, "aa", G)
     (store.place(NAME, "verify").of("aa") / "record.json").write_text('{"accepted": true}')
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="not as it was written"):
         pools(runs, truth, None)

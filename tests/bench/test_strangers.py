@@ -117,5 +117,5 @@ def test_too_few_objects_and_damaged_halves(store: Store, tmp_path: Path) -> Non
         half_of(other, "made/obj_000002", "up")
     file = other.place("made/obj_000001", "clouds").of("aa") / "arrays.npz"
     file.write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="not as it was written"):
         half_of(other, "made/obj_000001", "up")

@@ -56,10 +56,10 @@ def test_a_store_elsewhere_tells_of_sources_and_curves(tmp_path: Path) -> None:
     publish(tmp_path / "a")
     (tmp_path / "a" / ".store").rename(tmp_path / "kept")
     (row,) = rows_of([tmp_path / "a"])
-    assert compare.source_facts(row) == [] and curves.kept_curves(Store(row.store), row.name) == {}
-    (row,) = rows_of([tmp_path / "a"], tmp_path / "kept")
+    assert compare.source_facts(row) == [] and curves.kept_curves(row.store, row.name) == {}
+    (row,) = rows_of([tmp_path / "a"], str(tmp_path / "kept"))
     assert [f["source"] for f in compare.source_facts(row)] == ["shape"]
-    assert set(curves.kept_curves(Store(row.store), row.name)) == {"nerf-up", "nerf-down"}
+    assert set(curves.kept_curves(row.store, row.name)) == {"nerf-up", "nerf-down"}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_sources_side_by_side(tmp_path: Path) -> None:
         "object": "toys/obj_000001", "source": "shape", "guesses": 2, "seconds": 1.5, "best rank": 1, "cost over the best": 0.0, "won": True,
     }  # fmt: skip
     assert compare.sources_compared([row])[0]["won and accepted"] == 1
-    assert compare.source_facts(Row("nowhere", "toys", "obj_000009", tmp_path, tmp_path, UNFINISHED)) == []
+    assert compare.source_facts(Row("nowhere", "toys", "obj_000009", tmp_path, UNFINISHED)) == []
 
 
 def test_kept_curves_and_damaged_ones(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_without_tensorboard_the_cure_is_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_server_is_for_this_machine_and_tells_nobody() -> None:
-    line = start.command([Path("runs")], None, 8600)
+    line = start.command([Path("runs")], 8600)
     assert "--server.address=127.0.0.1" in line and "--server.port=8600" in line
     assert "--browser.gatherUsageStats=false" in line and "--server.headless=true" in line
     assert line[-1] == os.path.abspath("runs") and Path(line[4]).is_file()

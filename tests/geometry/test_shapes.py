@@ -10,6 +10,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registration.errors import UserError
 from registration.geometry.camera import Cameras
 from registration.geometry.distance import Solid, chamfer_parts
 from registration.geometry.hull import corner_shift, hull_box, hull_depth, signed_mask_distance
@@ -154,7 +155,7 @@ def test_our_ply_comes_back_and_a_cut_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.ply").write_bytes((tmp_path / "m.ply").read_bytes()[:-5])
     (tmp_path / "other.ply").write_bytes(b"ply\nformat ascii 1.0\nend_header\n")
     for name in ("cut.ply", "other.ply"):
-        with pytest.raises(ValueError, match=r"cut off|not a PLY"):
+        with pytest.raises(UserError, match=r"cut off|not a PLY"):
             read_ply(tmp_path / name)
 
 

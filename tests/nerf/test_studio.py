@@ -275,5 +275,5 @@ def test_only_the_back_ends_that_there_are() -> None:
 )
 def test_a_cloud_that_is_none_is_refused(body: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.ply").write_bytes(body)
-    with pytest.raises(ValueError):
+    with pytest.raises(UserError):
         read_points(tmp_path / "a.ply")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.bucket import open_store
 from pipelines.engines.board import Outcome, Row
 from pipelines.engines.estimate import Expected
 from pipelines.engines.job import Engine, Order
@@ -20,7 +21,7 @@ from pipelines.execute import External, Run
 from pipelines.graph import Graph, Needs, Stage
 from pipelines.presets import Config
 from pipelines.stages.context import Context
-from pipelines.store import Store
+from pipelines.store import Store, Where
 from registration.errors import UserError
 
 
@@ -38,8 +39,9 @@ def first(ctx: Context, params: Any, spec: int) -> Numbers:
 
 
 def second(ctx: Context, params: Any, one: Numbers) -> Numbers:
-    """Depends on its input and its parameters; can be told to die or fail."""
+    """Depends on its input and its parameters; can be told to die, to fail or to take its time."""
     (ctx.scratch / "checkpoint").write_text("half way")
+    time.sleep(float(os.environ.get("TOY_SLOW", "0")))
     if os.environ.get("TOY_KILL") == "second":
         os.kill(os.getpid(), signal.SIGKILL)
     if os.environ.get("TOY_FAIL") == "second":
@@ -141,10 +143,10 @@ class Quiet:
         """Nothing."""
 
 
-def toy(root: Path, config: Config | None = None, number: int = 3, graph: Graph = GRAPH) -> Run:
+def toy(root: Where, config: Config | None = None, number: int = 3, graph: Graph = GRAPH) -> Run:
     """A run of a toy graph."""
     return Run(
-        graph, Store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
+        graph, open_store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
 
 
@@ -212,4 +214,4 @@ def digests(run: Run) -> dict[str, Any]:
 if __name__ == "__main__":
     import sys
 
-    toy(Path(sys.argv[1])).go()
+    toy(sys.argv[1]).go()

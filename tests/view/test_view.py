@@ -68,7 +68,7 @@ def test_a_damaged_artifact_is_said_and_the_rest_is_shown(tmp_path: Path) -> Non
     (tmp_path / ".store" / NAME / "nerf-up" / "b1" / "arrays.npz").write_bytes(b"no")
     scene = gather(find(tmp_path, None, None, None))
     assert scene.up.skin is None and scene.up.cloud is not None and scene.path == ()
-    assert any("nerf-up" in line and "cannot be read" in line for line in scene.missing)
+    assert any("nerf-up" in line and "not as it was written" in line for line in scene.missing)
     assert "cannot be run again" in scene.path_said
 
 
@@ -91,7 +91,7 @@ def test_without_a_store_the_result_is_shown_with_the_cameras_of_its_labels(tmp_
 def test_an_object_is_found_by_its_own_folder_too(tmp_path: Path) -> None:
     kept_run(tmp_path)
     folder = publish(tmp_path)
-    assert find(folder, None, None, None).store.resolve() == (tmp_path / ".store").resolve()
+    assert find(folder, None, None, None).store.root.resolve() == (tmp_path / ".store").resolve()
     assert gather(find(folder, None, None, None)).name == NAME
 
 

@@ -51,7 +51,7 @@ def test_another_object_is_told(tmp_path: Path) -> None:
     ("name", "body", "words"),
     [
         ("a.ply", None, "no such mesh"),
-        ("a.ply", b"nothing", "not a mesh"),
+        ("a.ply", b"nothing", "the mesh cannot be read"),
         ("a.xyz", b"1 2 3", "mesh"),
         ("a.stl", b"", "mesh"),
     ],

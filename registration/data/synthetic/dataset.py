@@ -17,7 +17,7 @@ from registration.data.synthetic.paint import Print, make_print
 from registration.data.synthetic.parts import Kind, Part, make_package, make_part
 from registration.data.synthetic.scene import dome, expose, room_lamps, shoot, spoil_depth, spoil_mask
 from registration.errors import UserError
-from registration.geometry.mesh import TriMesh, diameter
+from registration.geometry.mesh import TriMesh, diameter, read_mesh
 from registration.geometry.ply import write_ply
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
@@ -49,22 +49,13 @@ class SynthParams:
 
 def load_part(file: Path) -> Part:
     """The user's own mesh as a part, millimetres."""
-    import trimesh
-
-    if not file.is_file():
-        raise UserError("no such mesh", file, "give a PLY, STL, OBJ or GLB file")
-    try:
-        loaded: Any = trimesh.load(file, force="mesh", process=True)
-        vertices, faces = np.asarray(loaded.vertices, float), np.asarray(loaded.faces, np.int64)
-    except Exception as error:  # trimesh's readers raise whatever their formats provoke
-        raise UserError("the mesh cannot be read", file, f"{type(error).__name__}: {error}") from error
-    if not len(faces) or not np.isfinite(vertices).all():
-        raise UserError("the mesh has no faces or broken coordinates", file, "export it again as triangles")
+    mesh = read_mesh(file, merged=True)
+    vertices = mesh.vertices
     size = diameter(vertices)
     if not 1 <= size <= 5000:
         raise UserError(f"the mesh is {size:.3g} mm large", file, "meshes are in millimetres, 1 to 5000: scale it")
     middle = (vertices.min(0) + vertices.max(0)) / 2
-    return Part(TriMesh(vertices - middle, faces), file.stem, "none", 1)
+    return Part(TriMesh(vertices - middle, mesh.faces), file.stem, "none", 1)
 
 
 def turned_over(size: float, tilt_deg: float, rng: Rng) -> Rigid:
