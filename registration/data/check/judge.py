@@ -86,7 +86,7 @@ def masks(facts: Facts) -> Row:
 def poses(facts: Facts) -> Row:
     """Whether the silhouettes agree on one body."""
     middle = float(np.median(facts.odd))
-    flagged = facts.odd > max(0.16, 3 * middle)
+    flagged = facts.misfits
     strong = bool((facts.odd[flagged] > 0.3).any())
     verdict = worse(graded(middle, ODD, 0.18), by_share(flagged), "bad" if strong else "good")
     told = f"silhouettes agree to {100 * (1 - middle):.0f} %"
