@@ -107,6 +107,17 @@ def captures(run: Any) -> None:
     save("captures", sheet(pictures, 6))
 
 
+def check(run: Any) -> None:
+    """Captures: from where a capture looks, and a part of it that looks from one side only."""
+    from registration.data.check.facts import facts_of
+    from registration.viz.sphere import sphere
+
+    whole = run.record("capture-up")
+    part = whole.only(np.flatnonzero(whole.cameras.centres()[:, 0] > 0))
+    drawn = [sphere(facts_of(c, []), name, False) for c, name in ((whole, "from all around"), (part, "from one side"))]
+    save("check", sheet(drawn, 2))
+
+
 def halves(run: Any) -> None:
     """How it works: hull, field, and what was seen."""
     capture, half, clouds = run.record("capture-up"), run.record("nerf-up"), run.record("clouds")
@@ -163,7 +174,7 @@ def main() -> None:
         "mini", (1,), False, None, None, a.bop_root, a.out, None, "standard", (), None, None, None, "auto", False, True
     )
     run = open_run(request, 1, None)
-    for draw in (result, captures, halves, verdict, matches):
+    for draw in (result, captures, check, halves, verdict, matches):
         draw(run)
 
 

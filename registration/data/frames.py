@@ -189,10 +189,16 @@ def look_at_all(listing: Listing, entries: list[Listed], most: int) -> tuple[lis
     return frames, faults + odd
 
 
-def unit_of(listing: Listing, frames: list[Frame], params: CaptureParams) -> float:
-    """Millimetres in a unit of the files; where that is arbitrary, so many that the object gets the size it is said to have."""
-    unit = listing.unit if params.unit == "auto" else params.unit
-    return UNITS_MM[unit] if unit != "none" else (params.diameter_mm or NOMINAL_MM) / measured(frames)[0]
+def unit_of(listing: Listing, params: CaptureParams) -> str:
+    """What lengths are counted in: as the user says, else as the format does."""
+    return listing.unit if params.unit == "auto" else params.unit
+
+
+def in_mm(listing: Listing, frames: list[Frame], params: CaptureParams) -> tuple[list[Frame], float]:
+    """All lengths in millimetres, and how many are in a unit of the files; where nobody knows, the object is given its size."""
+    unit = unit_of(listing, params)
+    unit_mm = UNITS_MM[unit] if unit != "none" else (params.diameter_mm or NOMINAL_MM) / measured(frames)[0]
+    return [f.scaled(unit_mm) for f in frames], unit_mm
 
 
 def measured(frames: list[Frame]) -> tuple[float, float]:
@@ -216,15 +222,13 @@ def read_listing(listing: Listing, name: str, params: CaptureParams) -> Capture:
     bad = listing.bad + bad
     if len(frames) < max(1, params.min_views):
         refuse(listing.folder, len(frames), bad, params)
-    unit_mm = unit_of(listing, frames, params)
-    frames = [f.scaled(unit_mm) for f in frames]
+    frames, unit_mm = in_mm(listing, frames, params)
     diagonals = np.array([f.diagonal for f in frames])
     wrong = misfits([f.entry for f in frames], np.stack([f.centre for f in frames]), diagonals, listing)
     good, faults = cropped(listing, [f for f in frames if f.id not in wrong], params)
     bad += [*wrong.values(), *faults]
     refuse(listing.folder, len(good), bad, params)
-    capture = assemble(name, listing.folder, good, sorted(bad, key=order))
-    return replace(capture, **facts_of(listing, capture, [f for f, _ in good], unit_mm, params))
+    return assemble(listing, name, good, sorted(bad, key=order), unit_mm, params)
 
 
 def read_leniently(listing: Listing, name: str, params: CaptureParams) -> tuple[Capture | None, list[BadFrame]]:
@@ -233,13 +237,10 @@ def read_leniently(listing: Listing, name: str, params: CaptureParams) -> tuple[
     bad = listing.bad + bad
     if not frames:
         return None, bad
-    unit_mm = unit_of(listing, frames, params)
-    good, faults = cropped(listing, [f.scaled(unit_mm) for f in frames], params)
+    frames, unit_mm = in_mm(listing, frames, params)
+    good, faults = cropped(listing, frames, params)
     bad = sorted(bad + faults, key=order)
-    if not good:
-        return None, bad
-    capture = assemble(name, listing.folder, good, bad)
-    return replace(capture, **facts_of(listing, capture, [f for f, _ in good], unit_mm, params)), bad
+    return (assemble(listing, name, good, bad, unit_mm, params) if good else None), bad
 
 
 def cropped(listing: Listing, frames: list[Frame], params: CaptureParams) -> tuple[list[Cropped], list[BadFrame]]:
@@ -252,46 +253,44 @@ def cropped(listing: Listing, frames: list[Frame], params: CaptureParams) -> tup
     return good, split(crops)[1]
 
 
-def facts_of(
-    listing: Listing, capture: Capture, frames: list[Frame], unit_mm: float, params: CaptureParams
-) -> dict[str, Any]:
-    """What is known of the capture's lengths and of its pixels' centres."""
+def notes_of(listing: Listing, frames: list[Frame], bad: list[BadFrame]) -> dict[str, Any]:
+    """What the reader has to say."""
     size, distance = measured(frames)
-    notes: dict[str, Any] = {"size_mm": round(size, 3), "distance_mm": round(distance, 3)}
-    if listing.centred:
-        notes["pixel_centre"] = "whole"
-    if any(f.entry.lens for f in frames):
-        notes["undistorted"] = True
-    metric = (listing.unit if params.unit == "auto" else params.unit) != "none"
-    return {"notes": {**capture.notes, **notes}, "metric": metric, "unit_mm": unit_mm}
+    scales = {f.entry.depth_scale for f in frames}
+    ids = {f.entry.objid for f in frames} - {None}
+    return {
+        "skipped": [{"id": b.id, "file": str(b.file.relative_to(listing.folder)), "reason": b.reason} for b in bad],
+        "cut_off": [f.id for f in frames if f.cut_off],
+        "objid": ids.pop() if len(ids) == 1 else None,
+        "depth_scale": scales.pop() if len(scales) == 1 else 1.0,
+        "size_mm": round(size, 3),
+        "distance_mm": round(distance, 3),
+        **({"pixel_centre": "whole"} if listing.centred else {}),
+        **({"undistorted": True} if any(f.entry.lens for f in frames) else {}),
+    }
 
 
-def assemble(name: str, folder: Path, good: list[Cropped], bad: list[BadFrame]) -> Capture:
+def assemble(
+    listing: Listing, name: str, good: list[Cropped], bad: list[BadFrame], unit_mm: float, params: CaptureParams
+) -> Capture:
     """Crops of one size, stacked."""
     frames = [f for f, _ in good]
     entries = [f.entry for f in frames]
     parts = {key: np.stack([c[key] for _, c in good]) for key in good[0][1]}
-    inside, rgb, mask, K = (parts[key] for key in ("inside", "rgb", "mask", "K"))
-    scales = {e.depth_scale for e in entries}
-    ids = {e.objid for e in entries} - {None}
-    notes = {
-        "skipped": [{"id": b.id, "file": str(b.file.relative_to(folder)), "reason": b.reason} for b in bad],
-        "cut_off": [f.id for f in frames if f.cut_off],
-        "objid": ids.pop() if len(ids) == 1 else None,
-        "depth_scale": scales.pop() if len(scales) == 1 else 1.0,
-    }
     return Capture(
         name=name,
         ids=np.array([f.id for f in frames], np.int64),
-        rgb=rgb,
-        mask=mask,
-        K=K,
+        rgb=parts["rgb"],
+        mask=parts["mask"],
+        K=parts["K"],
         depth=parts.get("depth"),
         R=np.stack([e.R for e in entries]),
         t=np.stack([e.t for e in entries]),
         K_full=np.stack([e.K for e in entries]),
         size_full=frames[0].size,
-        inside=None if inside.all() else inside,
-        files=tuple(e.colour.relative_to(folder).as_posix() for e in entries),
-        notes=notes,
+        inside=None if parts["inside"].all() else parts["inside"],
+        files=tuple(e.colour.relative_to(listing.folder).as_posix() for e in entries),
+        metric=unit_of(listing, params) != "none",
+        unit_mm=unit_mm,
+        notes=notes_of(listing, frames, bad),
     )

@@ -147,7 +147,7 @@ def spec_of(folder: Path, half: Half, option: str) -> CaptureSpec:
     if found is None:
         raise UserError("no capture here", folder, f"expected {EXPECTED}")
     root, model = found
-    return CaptureSpec("colmap", str(root), name, half, None, model=model)
+    return CaptureSpec("colmap", str(root), root.resolve().name, half, None, model=model)
 
 
 def pair_of(up: Path, down: Path) -> tuple[CaptureSpec, CaptureSpec]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from registration.data.bop_entries import numbers, read_json
-from registration.data.images import BadFrame, Size
+from registration.data.images import BadFrame, Size, size_of
 from registration.data.lens import Lens
 from registration.data.listing import Listed, Listing, ids_by_name, mask_beside, nearest_rotation, within
 from registration.data.nerfstudio_write import GL_FROM_CV
@@ -44,11 +45,13 @@ def list_nerfstudio(folder: Path, shift: float) -> Listing:
     return Listing(folder, images, bad, file, file, MEANT, unit, centred=True)
 
 
+@dataclass(frozen=True, eq=False)
 class Applied:
     """What was done to all poses before they were written, to be undone."""
 
-    def __init__(self, R: Array, t: Array, scale: float) -> None:
-        self.R, self.t, self.scale = R, t, scale
+    R: Array  # (3, 3)
+    t: Array  # (3,)
+    scale: float
 
     @classmethod
     def of(cls, body: dict[str, Any], file: Path) -> Applied:
@@ -61,7 +64,8 @@ class Applied:
             if scale <= 0:
                 raise BadFrame(file, f"applied_scale is {scale:g}, expected a positive number")
         except BadFrame as fault:
-            raise UserError(fault.reason, file, "a 3 x 4 matrix and a number; without them poses are taken as they are") from fault  # fmt: skip
+            mend = "a 3 x 4 matrix and a number; without them poses are taken as they are"
+            raise UserError(fault.reason, file, mend) from fault
         return cls(R, M[:, 3], float(scale))
 
     def undone(self, camera: Array) -> Array:  # (4, 4) -> (4, 4)
@@ -107,8 +111,6 @@ def size_of_frame(says: dict[str, Any], file: Path) -> Size | None:
 
 def intrinsics(says: dict[str, Any], size: Size | None, colour: Path, file: Path) -> Array:  # (3, 3)
     """By focal lengths and principal point, or by the horizontal angle of view about the image's middle."""
-    from registration.data.images import size_of
-
     if "fl_x" not in says or "cx" not in says or "cy" not in says:
         size = size or size_of(colour, math.inf)
     if "fl_x" in says:
@@ -129,18 +131,14 @@ def intrinsics(says: dict[str, Any], size: Size | None, colour: Path, file: Path
 def lens_of(model: str, says: dict[str, Any], file: Path) -> Lens | None:
     """The distortion that goes with the camera model; coefficients that are not given are zero."""
     bend = [float(numbers({key: 0.0, **says}, key, 1, file)[0]) for key in BENDS[model]]
-    kind: Literal["brown", "fisheye"] = "fisheye" if model == "OPENCV_FISHEYE" else "brown"
-    if kind == "brown":
-        bend = [*bend, *[0.0] * (6 - len(bend))]
-        if bend[5]:
-            raise BadFrame(file, "k4 is not zero: OPENCV has k1 k2 k3 p1 p2")
-    return Lens.of(kind, *bend)
+    if model == "OPENCV" and bend[-1]:
+        raise BadFrame(file, "k4 is not zero: OPENCV has k1 k2 k3 p1 p2")
+    return Lens.of("fisheye" if model == "OPENCV_FISHEYE" else "brown", *bend)
 
 
 def pose(frame: dict[str, Any], file: Path) -> Array:  # (4, 4)
     """The camera in the world, OpenCV axes."""
-    M = numbers(frame, "transform_matrix", 12 if np.size(frame.get("transform_matrix", ())) == 12 else 16, file)
     out = np.eye(4)
-    out[:3] = M.reshape(-1, 4)[:3]
+    out[:3] = numbers(frame, "transform_matrix", 16, file).reshape(4, 4)[:3]
     out[:3, :3] = nearest_rotation(out[:3, :3], "transform_matrix", file)
     return out @ GL_FROM_CV

@@ -51,7 +51,7 @@ def sphere(facts: Facts, name: str, down: bool, hole_from_deg: float = 35.0) -> 
     cover = facts.coverage
     if cover.gap_deg > hole_from_deg:
         draw.line([tuple(p) for p in on_map(ring_of(cover.hole, cover.gap_deg))], WRONG, 2 * FINE)
-    wrong = facts.odd > max(0.16, 3 * float(np.median(facts.odd)))
+    wrong = facts.misfits
     places, step = on_map(cover.towards), max(1, len(wrong) // 12)
     for n, (x, y) in enumerate(places):
         dot = 4 * FINE

@@ -125,3 +125,12 @@ def test_files_of_lists_all_that_is_read_and_no_more(tmp_path: Path) -> None:
     files = files_of(spec)
     assert files == sorted(files) and len(files) == 2 + 8 + 8
     assert {f.parent.name for f in files} == {"obj_000001_up", "rgb", "mask_visib"}
+
+
+def test_a_handal_like_folder_is_read_as_it_is(tmp_path: Path) -> None:
+    """JPEG images, PNG masks, ids with gaps, other files beside."""
+    make_onboarding(tmp_path, "handal", (4,), first=3, step=7, suffix=".jpg")
+    for spec in find_pair(tmp_path, "handal", 4):
+        (Path(spec.folder) / "scene_gt_info.json").write_text("{}")
+        capture = read(spec, CaptureParams())
+        assert capture.ids.tolist() == [3 + 7 * i for i in range(12)] and capture.files[1] == "rgb/000010.jpg"

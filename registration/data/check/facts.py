@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.data.check.coverage import Coverage, coverage_of
@@ -20,6 +21,9 @@ LEAST = 5
 """Fewer images than this say nothing of each other."""
 ODD = 0.12
 """Silhouettes that disagree by more than this, most of them, have a common cause."""
+
+LONE = 0.16
+"""A single silhouette that disagrees by more than this, and than usual, is named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,11 @@ class Facts:
     """What would make the silhouettes agree; empty if they do, or if nothing does."""
 
     @property
+    def misfits(self) -> NDArray[np.bool_]:  # (n,)
+        """Images whose silhouette fits the others' body much worse than usual."""
+        return self.odd > max(LONE, 3 * float(np.median(self.odd)))
+
+    @property
     def total(self) -> int:
         """Images, good and bad."""
         return len(self.capture) + len(self.bad)
@@ -47,8 +56,11 @@ class Facts:
 def measure(spec: CaptureSpec, params: CaptureParams) -> Facts | list[BadFrame]:
     """All facts; only what is wrong with the images if there are too few to say more."""
     capture, bad = read_leniently(listing_of(spec, params), spec.name, params)
-    if capture is None or len(capture) < LEAST:
-        return bad
+    return bad if capture is None or len(capture) < LEAST else facts_of(capture, bad)
+
+
+def facts_of(capture: Capture, bad: list[BadFrame]) -> Facts:
+    """What is measured on the images that could be read."""
     body = body_of(capture)
     odd = disagreement(capture, body)
     now = float(np.median(odd))

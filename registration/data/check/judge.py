@@ -64,7 +64,7 @@ def masks(facts: Facts) -> Row:
     lonely = lonely_masks(facts.edges) if shift < 2 else np.zeros(len(facts.odd), bool)
     verdict = worse(
         graded(shift, 2, 4), by_share(lonely, 0.2),
-        "good" if not cut else "bad" if len(cut) > 0.3 * facts.total else "fair",
+        "good" if not cut else "bad" if len(cut) > 0.5 * facts.total else "fair",
         "good" if not empty else "bad" if len(empty) > FEW * facts.total else "fair",
     )  # fmt: skip
     told, mend = [], []
@@ -86,7 +86,7 @@ def masks(facts: Facts) -> Row:
 def poses(facts: Facts) -> Row:
     """Whether the silhouettes agree on one body."""
     middle = float(np.median(facts.odd))
-    flagged = facts.odd > max(0.16, 3 * middle)
+    flagged = facts.misfits
     strong = bool((facts.odd[flagged] > 0.3).any())
     verdict = worse(graded(middle, ODD, 0.18), by_share(flagged), "bad" if strong else "good")
     told = f"silhouettes agree to {100 * (1 - middle):.0f} %"

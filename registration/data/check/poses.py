@@ -17,8 +17,8 @@ from registration.geometry.hull import Box, hull_depth, signed_mask_distance
 from registration.geometry.rigid import Array
 
 SMALL_PX = 64
-TOLERATED = 3
-"""Views that may cut what all others leave."""
+TOLERATED, EVERY = 2, 20
+"""Views that may cut what all others leave: so many, and one in so many of a long sequence."""
 ROOM = 0.62
 """The body is looked for this share of its size around its middle."""
 GL = np.diag([1.0, -1.0, -1.0])
@@ -79,7 +79,8 @@ def disagreement(capture: Capture, body: Body, voxels: int = 48) -> Array:  # (n
     points = box.points()
     points = points[np.linalg.norm(points - body.middle, axis=1) < ROOM * body.size]
     distances = np.stack([signed_mask_distance(m) for m in masks])
-    depth = hull_depth(cameras, distances, points, min(TOLERATED, len(capture) // 4))
+    tolerated = min(max(TOLERATED, len(capture) // EVERY), len(capture) // 4)
+    depth = hull_depth(cameras, distances, points, tolerated)
     points = points[depth > -0.25 * box.step]
     out = np.ones(len(capture))
     for i, mask in enumerate(masks):
