@@ -19,7 +19,8 @@ NEEDS = {
     "correspondences": Needs(seconds=5, memory_mib=1_200, lower="correspondences.views"),
     "embedding": Needs(seconds=65, memory_mib=1_200, gpus=0.25, batch="crops", lower="embedding.crops"),
     "features": Needs(seconds=0.1, memory_mib=1_000, lower="features.points"),
-    "poses": Needs(seconds=20, memory_mib=1_200, lower="poses.tried or poses.image_trials"),
+    "poses": Needs(seconds=20, memory_mib=1_200, lower="poses.tried"),
+    "surfemb": Needs(seconds=35, memory_mib=1_200, gpus=0.25, lower="poses.image_trials"),
     "verify": Needs(seconds=15, memory_mib=1_200, lower="verify.points"),
     "icp": Needs(seconds=0.7, memory_mib=1_000, lower="icp.points"),
     "fuse": Needs(seconds=5, memory_mib=1_200, lower="fuse.grid"),
@@ -58,7 +59,7 @@ def branch(name: str) -> Stage:
         record = "registration.sources.base:ByImage"
         return Stage(
             BRANCHES[name], "poses", "pipelines.stages.surfemb:run", record, {"clouds": "clouds", **HALVES, **keys},
-            needs=NEEDS["poses"],
+            needs=NEEDS["surfemb"],
         )  # fmt: skip
     record = "registration.sources.base:Hypotheses"
     return stage(BRANCHES[name], "poses", record, {"clouds": "clouds", **HALVES}, version=2)

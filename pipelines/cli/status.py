@@ -90,7 +90,7 @@ def steps(place: Path, out: Path, root: Path, check: bool, options: dict[str, An
     rows = []
     for step in plan.plan():
         manifest = step.manifest if step.state == "fresh" else None
-        state, reason = step.state, "; ".join(step.reasons)
+        state, reason = step.state, "; ".join(step.reasons) or made_do(manifest)
         if check and manifest and (damaged := plan.place(step.stage).damage(step.key)):
             state, reason = "failed", f"{damaged} is not as it was written; the next run makes it again"
         size = sum(f["bytes"] for f in manifest["files"].values()) if manifest else None
@@ -105,6 +105,12 @@ def steps(place: Path, out: Path, root: Path, check: bool, options: dict[str, An
             }
         )
     return rows
+
+
+def made_do(manifest: dict[str, Any] | None) -> str:
+    """What a stage had to do with because memory ran out."""
+    halved = (manifest or {}).get("halved", {})
+    return ", ".join(f"memory ran out: made with {name}={value}" for name, value in halved.items())
 
 
 def show(rows: dict[str, list[dict[str, Any]]]) -> None:
