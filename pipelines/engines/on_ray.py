@@ -15,7 +15,7 @@ PULSE = 0.5
 """Seconds between two words of how far a stage is."""
 QUEUED = 2
 """Stages handed over for each core of the cluster: some wait there, so that a cluster that can grow sees them."""
-LEAST_SLOTS = 16
+LEAST_QUEUED = 16
 
 
 class OnRay:
@@ -26,7 +26,7 @@ class OnRay:
         total = self.ray.cluster_resources()
         self.gpus = total.get("GPU", 0) if device != "cpu" else 0
         self.slots = jobs or max(1, int(total.get("CPU", 1)))
-        self.most = jobs or max(LEAST_SLOTS, QUEUED * self.slots)
+        self.most = jobs or max(LEAST_QUEUED, QUEUED * self.slots)
         self.largest = largest_node(self.ray)
         self.task = self.ray.remote(perform)
         self.mail = self.ray.remote(Mail).options(**beside_us(self.ray, address)).remote()

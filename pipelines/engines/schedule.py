@@ -141,6 +141,8 @@ class Scheduler:
 
     def _fail(self, chain: Chain, state: Literal["wrong", "failed"], text: str) -> None:
         chain.failure = chain.failure or Outcome(chain.order.name, state, None, text)
+        if chain.running:
+            self.board.warns(chain.order.name, f"{text}; what runs of it is finished first")
 
     def _close(self, chain: Chain) -> None:
         del self.chains[chain.number]
