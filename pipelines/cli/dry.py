@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
 from pipelines.cli.drive import How
 from pipelines.cli.main import Exit
 from pipelines.cli.setup import Request, order_of
@@ -18,6 +20,7 @@ def tell(request: Request, wanted: list[int | None], until: str | None, forced: 
     """A table for each object, and what it comes to."""
     from pipelines.bucket import open_store
     from pipelines.chain import DEFAULT
+    from pipelines.cli.screen import clock
 
     expected = Expected(DEFAULT, request.configuration()).remember(open_store(request.store or request.out / ".store"))
     works, longest, stages = 0.0, 0.0, 0
@@ -29,9 +32,7 @@ def tell(request: Request, wanted: list[int | None], until: str | None, forced: 
         works, longest, stages = works + work, max(longest, path), stages + len(chain.todo)
     where = f"on Ray ({how.ray_address})" if how.engine == "ray" else f"here, {how.jobs or 1} at a time"
     least = max(longest, works / (how.jobs or 1)) if how.engine == "local" or how.jobs else longest
-    from pipelines.cli.screen import clock
-
-    say(f"{stages} stages of {len(wanted)} objects {where}: {clock(works)} of work, done in {clock(least)} at best")
+    click.echo(f"{counted(stages, 'stage')} of {counted(len(wanted), 'object')} {where}: {clock(works)} of work, done in {clock(least)} at best")
     return Exit.ACCEPTED
 
 
@@ -81,8 +82,6 @@ def show(rows: list[dict[str, str]], title: str) -> None:
     Console(highlight=False).print(table)
 
 
-def say(text: str) -> None:
-    """One line."""
-    import click
-
-    click.echo(text)
+def counted(number: int, what: str) -> str:
+    """1 stage, 2 stages."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

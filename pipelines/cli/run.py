@@ -146,11 +146,12 @@ def stage(
 def one_image(request: Request, objid: int | None, image: int, half: str | None, viz: bool) -> int:
     """What the learned source says of one image: its poses, and a picture if it is wanted."""
     from pipelines.cli.images import guesses, pictured, told
+    from pipelines.engines.chains import Nobody
 
     status = drive(request, [objid], "poses-surfemb", publish=False)
     if status:
         return status
-    run = open_run(request, objid, None)
+    run = open_run(request, objid, Nobody())
     found = guesses(run.record("poses-surfemb").images, image, half)
     if not found:
         have = ", ".join(f"{h} {run.record(f'capture-{h}').ids.tolist()}" for h in ("up", "down"))
@@ -182,7 +183,9 @@ def one_stage(request: Request, objid: int | None, name: str, force: bool, viz: 
     """One stage of one object."""
     import shutil
 
-    run = open_run(request, objid, None)
+    from pipelines.engines.chains import Nobody
+
+    run = open_run(request, objid, Nobody())
     if not cont:
         shutil.rmtree(run.place(name).scratch(run.keys[name]))
     status = drive(request, [objid], name, frozenset([name]) if force else frozenset(), publish=False)

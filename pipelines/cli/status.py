@@ -96,7 +96,7 @@ def steps(
     rows = []
     for step in plan.plan():
         manifest = step.manifest if step.state == "fresh" else None
-        state, reason = step.state, "; ".join(step.reasons)
+        state, reason = step.state, "; ".join(step.reasons) or made_do(manifest)
         if check and manifest and (damaged := plan.place(step.stage).damage(step.key)):
             state, reason = "failed", f"{damaged} is not as it was written; the next run makes it again"
         size = sum(f["bytes"] for f in manifest["files"].values()) if manifest else None
@@ -111,6 +111,12 @@ def steps(
             }
         )
     return rows
+
+
+def made_do(manifest: dict[str, Any] | None) -> str:
+    """What a stage had to do with because memory ran out."""
+    halved = (manifest or {}).get("halved", {})
+    return ", ".join(f"memory ran out: made with {name}={value}" for name, value in halved.items())
 
 
 def show(rows: dict[str, list[dict[str, Any]]]) -> None:

@@ -15,7 +15,7 @@ PULSE = 0.5
 """Seconds between two words of how far a stage is."""
 QUEUED = 2
 """Stages handed over for each core of the cluster: some wait there, so that a cluster that can grow sees them."""
-LEAST_SLOTS = 16
+LEAST_QUEUED = 16
 
 
 class OnRay:
@@ -26,7 +26,8 @@ class OnRay:
         total = self.ray.cluster_resources()
         self.gpus = total.get("GPU", 0) if device != "cpu" else 0
         self.slots = jobs or max(1, int(total.get("CPU", 1)))
-        self.most = jobs or max(LEAST_SLOTS, QUEUED * self.slots)
+        self.most = jobs or max(LEAST_QUEUED, QUEUED * self.slots)
+        self.largest = largest_node(self.ray)
         self.task = self.ray.remote(perform)
         self.mail = self.ray.remote(Mail).options(**beside_us(self.ray, address)).remote()
         self.jobs: dict[Any, Job] = {}
@@ -37,10 +38,10 @@ class OnRay:
 
     def submit(self, job: Job) -> None:
         """One task."""
-        needs = job.needs
+        needs, largest = job.needs, self.largest  # more than any node has would wait for ever
         task = self.task.options(
-            num_cpus=needs.cpus, num_gpus=needs.gpus if self.gpus else 0, memory=needs.memory_mib * MIB,
-            max_retries=0, name=f"{job.order.name} {job.stage}",
+            num_cpus=min(needs.cpus, largest["CPU"]), memory=min(needs.memory_mib * MIB, largest["memory"]),
+            num_gpus=needs.gpus if self.gpus else 0, max_retries=0, name=f"{job.order.name} {job.stage}",
         )  # fmt: skip
         self.jobs[task.remote(job, self.mail)] = job
 
@@ -113,6 +114,12 @@ def connected(address: str) -> Any:
         mend = "ray start --head, or --ray-address local for a cluster on this machine alone"
         raise UserError(f"no Ray cluster can be used ({' '.join(str(error).split())[:160]})", address, mend) from error
     return ray
+
+
+def largest_node(ray: Any) -> dict[str, float]:
+    """The most that one node has to give; where none gives anything yet, one that will come may."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return {name: max((r.get(name, 0) for r in alive), default=0) or float("inf") for name in ("CPU", "memory")}
 
 
 def beside_us(ray: Any, address: str) -> dict[str, Any]:

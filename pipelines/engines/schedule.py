@@ -61,9 +61,12 @@ class Scheduler:
         while self.next < len(self.wishes) and self.engine.has_room(Needs()):
             chain = self._open(self.next, self.wishes[self.next])
             self.next += 1
-            if chain:
-                self.chains[chain.number] = chain
-                self._submit_ready(chain)
+            if chain is None:
+                continue
+            self.chains[chain.number] = chain
+            self._submit_ready(chain)
+            if chain.over():  # it was done already
+                self._close(chain)
 
     def _submit_ready(self, chain: Chain) -> None:
         for stage in chain.ready():
@@ -104,7 +107,7 @@ class Scheduler:
                 self.board.ends(name, stage, seconds, fresh)
             case "log":
                 self.board.log(name, event.body)
-            case "done" | "failed" | "died":
+            case "done" | "failed" | "died" if event.job in chain.running:
                 self._end(chain, event)
 
     def _end(self, chain: Chain, event: Event) -> None:
@@ -138,6 +141,8 @@ class Scheduler:
 
     def _fail(self, chain: Chain, state: Literal["wrong", "failed"], text: str) -> None:
         chain.failure = chain.failure or Outcome(chain.order.name, state, None, text)
+        if chain.running:
+            self.board.warns(chain.order.name, f"{text}; what runs of it is finished first")
 
     def _close(self, chain: Chain) -> None:
         del self.chains[chain.number]

@@ -50,12 +50,11 @@ def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
     assert again.ended == []
 
 
-@pytest.mark.slow
 def test_both_halves_run_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOY_SECONDS", "1.5")
-    board = Noted()
-    scheduled(tmp_path, Local(2), 1, board, PAIR)
-    assert board.most == 2
+    (tmp_path / "meet").mkdir()
+    monkeypatch.setenv("TOY_MEET", str(tmp_path / "meet"))
+    (outcome,) = scheduled(tmp_path, Local(2), 1, Noted(), PAIR)
+    assert outcome.state == "done", outcome.text
 
 
 def test_what_is_asked_for_is_made_where_it_is_asked(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # every server binds to the loopback device
-
 from pipelines.graph import Graph, Stage
 from pipelines.stages.context import Context
 from tests.pipelines.toy import HERE, RECORD, Noted, Numbers, scheduled, toy
@@ -59,6 +57,7 @@ def kill_when_busy(node: Any, killed: list[str]) -> None:
 
 def main() -> None:
     """Run, kill, and tell."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # every server binds to the loopback device
     from ray.cluster_utils import Cluster
 
     from pipelines.engines.on_ray import OnRay
