@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from pipelines.execute import Run
 from pipelines.graph import Needs
 
 GRACE = 1.0
-"""Seconds that a worker has to tidy up when it is told to stop."""
+"""Seconds that the workers have to tidy up when they are told to stop."""
 MEMORY_SHARE = 0.9
 """Of the machine's memory that stages may be planned for."""
 
@@ -90,8 +91,9 @@ class Local:
         """Ask all to stop, and end those that do not."""
         for worker in self.workers:
             worker.process.terminate()
+        until = time.monotonic() + GRACE
         for worker in self.workers:
-            worker.process.join(GRACE)
+            worker.process.join(max(0.0, until - time.monotonic()))
             worker.process.kill()
             worker.process.join()
         self.workers.clear()
