@@ -21,7 +21,7 @@ from tests.geometry.bodies import capture_of, knob
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("captures") / "knob"
-    write_colmap(capture_of(knob(), views=30, size=200), place)
+    write_colmap(capture_of(knob(), views=30, size=128), place)
     return place
 
 

@@ -25,7 +25,7 @@ def made() -> Capture:
     return capture_of(knob(), views=24, size=96)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(T=motions(), scale=st.floats(1e-3, 1e3))
 def test_neither_frame_nor_unit_changes_what_is_covered(made: Capture, T: Rigid, scale: float) -> None:
     wanted, other = coverage_of(made, np.zeros(3)), made.moved(T).scaled(scale)
