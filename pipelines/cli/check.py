@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,8 @@ def check(
 
     specs = specs_of(folder, up, down, dataset, objid, bop_root)
     params = CaptureParams(unit=unit, diameter_mm=diameter or 0.0)  # type: ignore[arg-type]
+    if len(specs) == 2 and specs[0].name == specs[1].name:
+        specs = [replace(spec, name=f"{spec.name} ({spec.half})") for spec in specs]
     tables: dict[str, list[Row]] = {}
     facts = {}
     for spec in specs:
@@ -108,7 +110,7 @@ def drawing(pairs: list[tuple[CaptureSpec, Facts | None]], picture: Path | None)
     from registration.viz.sphere import sphere
 
     drawn = [sphere(facts, spec.name, spec.half == "down") for spec, facts in pairs if facts is not None]
-    name = pairs[0][0].name if len(pairs) == 1 else pairs[0][0].name.removesuffix("_up")
+    name = pairs[0][0].name if len(pairs) == 1 else pairs[0][0].name.removesuffix("_up").removesuffix(" (up)")
     file = picture or Path(f"coverage-{name.replace('/', '-')}.png")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(png(sheet(drawn, len(drawn))))

@@ -121,7 +121,7 @@ def spec_for(capture: Path | None, root: Path, dataset: str | None, objid: int |
 
 
 def capture_to(what: str, place: Path, spec: CaptureSpec, objid: int) -> None:
-    """One capture as a data set of another kind, at its full resolution, in the unit it came in if that is unknown."""
+    """One capture as a data set of another kind, at its full resolution; where nobody knows its unit, in that, but for BOP."""
     from registration.data.bop_write import write_bop
     from registration.data.colmap_write import write_colmap
     from registration.data.kinds import read
@@ -129,7 +129,7 @@ def capture_to(what: str, place: Path, spec: CaptureSpec, objid: int) -> None:
     from registration.data.params import CaptureParams
 
     capture = read(spec, CaptureParams(max_size=8192, max_views=100_000))  # neither shrunk nor thinned
-    if not capture.metric:
+    if not capture.metric and what != "bop":  # there, lengths are millimetres by definition
         capture = capture.scaled(1 / capture.unit_mm)
     if what == "nerfstudio":
         write_nerfstudio(capture, place, None if capture.metric else Unit(1.0))

@@ -80,6 +80,7 @@ def misfits(entries: list[Listed], centres: Array, diagonals: Array, listing: Li
             reason = f"pose or intrinsics do not fit the mask, {off[n]:.0f} pixels from where it should be"
             out[entry.id] = BadFrame(listing.poses, reason, entry.id)
     if len(out) > len(entries) / 2:
-        raise UserError(f"{len(out)} of {len(entries)} poses do not fit their masks", listing.poses, listing.meant)
+        mend = f"{listing.meant}; regpipe check looks for the cause"
+        raise UserError(f"{len(out)} of {len(entries)} poses do not fit their masks", listing.poses, mend)
     refuse_metres(float(np.median(where[:, 2])), listing)
     return out

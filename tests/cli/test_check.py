@@ -11,6 +11,8 @@ import pytest
 from pipelines.cli.main import Exit
 from registration.data.colmap_write import write_colmap
 from registration.data.images import size_of
+from registration.data.kinds import read, spec_of
+from registration.data.params import CaptureParams
 from tests.cli.test_cli import call
 from tests.data.make import edit, make_onboarding
 from tests.geometry.bodies import capture_of, knob
@@ -19,7 +21,7 @@ from tests.geometry.bodies import capture_of, knob
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("captures") / "knob"
-    write_colmap(capture_of(knob(), views=30, size=200), place)
+    write_colmap(capture_of(knob(), views=30, size=128), place)
     return place
 
 
@@ -45,6 +47,27 @@ def test_two_captures_for_programs(
     row = next(r for r in body["captures"]["toys/obj_000001_up"] if r["what"] == "resolution")
     assert set(row) == {"what", "verdict", "value", "told", "mend"} and row["verdict"] == "bad" and 20 < row["value"] < 40
     assert body["picture"] == "coverage-toys-obj_000001.png" and size_of(Path(body["picture"])) == (844, 420)
+
+
+def test_two_folders_of_one_name_are_told_apart(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(shutil.copytree(folder, tmp_path / folder.name))
+    args = ("check", "--up", folder, "--down", other, "--json", "--picture", tmp_path / "p.png")
+    assert list(json.loads(call(capsys, *args)[1])["captures"]) == ["knob (up)", "knob (down)", "both"]
+
+
+def test_a_capture_without_a_unit_keeps_its_own_but_in_bop(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for what in ("colmap", "nerfstudio", "bop"):
+        assert call(capsys, "export", what, "--capture", folder, "--to", tmp_path / what)[0] == 0
+    sizes = {}
+    for what in ("colmap", "nerfstudio", "bop"):
+        capture = read(spec_of(tmp_path / what, "up", "x"), CaptureParams())
+        sizes[what] = (capture.metric, capture.notes["size_mm"] / capture.unit_mm)
+    assert sizes["colmap"] == (False, pytest.approx(sizes["nerfstudio"][1])) and not sizes["nerfstudio"][0]
+    assert 50 < sizes["colmap"][1] < 80 and sizes["bop"] == (True, pytest.approx(100, rel=1e-3))
 
 
 def test_what_cannot_be_read_is_a_row_and_not_a_crash(

@@ -180,7 +180,7 @@ def test_a_damaged_text_model_is_named(folder: Path, file: str, old: str, new: s
     assert words in refusal(read, spec_of(folder, "up", "--up"), IN_MM)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_damaged_binary_files_are_refused_and_never_crash(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:  # fmt: skip
     """Cut, enlarged and overwritten at random: an answer or one line, and no memory by a number in the file."""

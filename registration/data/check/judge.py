@@ -16,6 +16,8 @@ from registration.data.params import CaptureParams
 from registration.data.units import SIZES_MM, doubt
 
 BLURRED_PX = 1.9
+APART = 0.18
+"""Most silhouettes disagree by more than this: they cannot belong together."""
 WHITE_SHARE = 0.1
 BLACK_SHARE = 0.5
 FEW = 0.1
@@ -40,6 +42,11 @@ def by_share(flags: NDArray[np.bool_], bad: float = FEW) -> Verdict:
     return "good" if not flags.any() else "bad" if flags.mean() > bad else "fair"
 
 
+def zoom(facts: Facts) -> float:
+    """Pixels of the images in one of the crops."""
+    return float(np.median(facts.capture.K_full[:, 0, 0] / facts.capture.K[:, 0, 0]))
+
+
 def images(total: int, bad: list[BadFrame]) -> Row:
     """How many there are, and which cannot be used."""
     usable = total - len(bad)
@@ -58,7 +65,7 @@ def images(total: int, bad: list[BadFrame]) -> Row:
 def masks(facts: Facts) -> Row:
     """Missing, cut off by the border, or beside the edges that the images show."""
     right, down = mask_shift(facts.edges)
-    shift = float(np.hypot(right, down))
+    shift, scale = float(np.hypot(right, down)), zoom(facts)
     cut = facts.capture.notes["cut_off"]
     empty = [b.id for b in facts.bad if "mask" in b.reason or "mask" in b.file.parent.name]
     lonely = lonely_masks(facts.edges) if shift < 2 else np.zeros(len(facts.odd), bool)
@@ -72,7 +79,8 @@ def masks(facts: Facts) -> Row:
         told.append(f"{named([i for i in empty if i is not None])} without a usable mask")
         mend.append("segment these anew, or --skip-bad")
     if shift >= 2:
-        told.append(f"the masks lie {shift:.0f} pixels beside the edges: move them by {right:+d} right, {down:+d} down")
+        way = f"{scale * right:+.0f} right, {scale * down:+.0f} down"
+        told.append(f"the masks lie {scale * shift:.0f} pixels beside the edges: move them by {way}")
         mend.append("segment the very images that are used, at the same size and crop")
     if lonely.any():
         told.append(f"{named(facts.capture.ids[lonely].tolist())}: the mask follows none of the image's edges")
@@ -88,10 +96,10 @@ def poses(facts: Facts) -> Row:
     middle = float(np.median(facts.odd))
     flagged = facts.misfits
     strong = bool((facts.odd[flagged] > 0.3).any())
-    verdict = worse(graded(middle, ODD, 0.18), by_share(flagged), "bad" if strong else "good")
+    verdict = worse(graded(middle, ODD, APART), by_share(flagged), "bad" if strong else "good")
     told = f"silhouettes agree to {100 * (1 - middle):.0f} %"
     if middle >= ODD:
-        told += ", most do not fit together" if middle >= 0.18 else ", hardly"
+        told += ", most do not fit together" if middle >= APART else ", hardly"
         return Row("poses", verdict, middle, told, facts.remedy or "poses, masks or intrinsics are off in most images")
     if flagged.any():
         told += f"; {named(facts.capture.ids[flagged].tolist())} not"
@@ -119,7 +127,8 @@ def size(facts: Facts, params: CaptureParams) -> Row:
     """How large the object is, and whether the unit can be right."""
     across, away = facts.body.size, facts.body.distance
     if not facts.capture.metric:
-        return Row("size", "good", across, f"no unit: taken to be {across:.0f} mm large", "--unit, or --diameter MM, if you know")  # fmt: skip
+        told = f"no unit: taken to be {across:.0f} mm large"
+        return Row("size", "good", across, told, "--unit, or --diameter MM, if you know")
     told = f"{across:.3g} mm large, {away:.3g} mm away"
     if params.diameter_mm:
         told += f", {params.diameter_mm:g} mm expected"
@@ -127,9 +136,11 @@ def size(facts: Facts, params: CaptureParams) -> Row:
     odd = doubt(across, away, params.diameter_mm)
     if odd:
         plain = params.diameter_mm or not SIZES_MM[0] <= across <= SIZES_MM[1]
-        return Row("size", "bad" if plain else "fair", across, told, odd.partition("; ")[2] or "is the unit right? --unit mm, cm or m")
+        mend = odd.partition("; ")[2] or "is the unit right? --unit mm, cm or m"
+        return Row("size", "bad" if plain else "fair", across, told, mend)
     verdict = graded(abs(float(np.log(off))), np.log(1.1), np.log(1.2))
-    mend = "" if verdict == "good" else f"focal lengths {max(off, 1 / off):.2f} times too {'large' if off > 1 else 'small'}, or lengths in a wrong unit"  # fmt: skip
+    way = f"{max(off, 1 / off):.2f} times too {'large' if off > 1 else 'small'}"
+    mend = "" if verdict == "good" else f"focal lengths {way}, or lengths in a wrong unit"
     return Row("size", verdict, across, told, mend)
 
 
@@ -144,8 +155,7 @@ def coverage(facts: Facts) -> Row:
 
 def resolution(facts: Facts) -> Row:
     """How many pixels of the images the object spans."""
-    scale = facts.capture.K_full[:, 0, 0] / facts.capture.K[:, 0, 0]
-    across = float(np.median(scale * [extent_of(m) for m in facts.capture.mask]))
+    across = zoom(facts) * float(np.median([extent_of(m) for m in facts.capture.mask]))
     verdict = graded(-across, -119, -63)
     mend = "" if verdict == "good" else "go nearer, zoom, or use larger images: 200 pixels and more are good"
     return Row("resolution", verdict, across, f"the object spans {across:.0f} pixels", mend)
@@ -158,7 +168,8 @@ def sharpness(facts: Facts) -> Row:
     told = f"edges {middle:.1f} pixels wide in crops of {max(facts.capture.mask.shape[1:])}"
     if not blurred.any():
         return Row("sharpness", verdict, middle, told)
-    return Row("sharpness", verdict, middle, f"{told}; blurred: {named(facts.capture.ids[blurred].tolist())}", "take these again: more light, a tripod, a smaller aperture")  # fmt: skip
+    told += f"; blurred: {named(facts.capture.ids[blurred].tolist())}"
+    return Row("sharpness", verdict, middle, told, "take these again: more light, a tripod, a smaller aperture")
 
 
 def exposure(facts: Facts) -> Row:
