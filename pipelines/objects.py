@@ -66,6 +66,10 @@ class Bucket:
             return False
         except FileNotFoundError as error:
             raise UserError("no such bucket", self.url, "make it first, or name another --store") from error
+        except UserError as error:
+            if new and "ConditionalRequestConflict" in str(error):  # S3's answer while another writes or removes it
+                return False
+            raise
         return True
 
     def send(self, file: Path, path: str) -> None:

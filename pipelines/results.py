@@ -10,8 +10,6 @@ from registration.geometry.rigid import Rigid
 
 LARGEST = 1e12
 """No figure of ours is larger."""
-
-
 TOLD = {"accepted", "confidence", "alternatives", "reasons", "stages", "chamfer_mm", "diameter_mm", "T_up_from_down", "keys"}
 """What the last lines of a run tell: a result without them is made anew."""
 
@@ -35,14 +33,15 @@ def is_result(body: Any) -> bool:
     if not all(isinstance(body.get(name, {}), dict) for name in groups):
         return False
     model = body.get("model", {})
-    figures = [body.get("confidence"), body.get("chamfer_mm", 0.0), body.get("diameter_mm", 1.0)]
-    figures += [*body.get("stages", {}).values(), *body.get("silhouettes", [])]
+    known = [body.get("confidence"), body.get("diameter_mm", 1.0), *body.get("stages", {}).values()]
+    figures = [body.get("chamfer_mm", 0.0), *body.get("silhouettes", [])]  # infinite or none, where nothing was measured
     for name in ("psnr_db", "mask_iou"):
         figures += model[name] if isinstance(model.get(name, None), list) else []
     texts = [body.get("source", ""), body.get("command", ""), *body.get("reasons", []), *body.get("keys", {}).values()]
     others = body.get("alternatives", [])
     return (
-        all(is_number(x) for x in figures)
+        all(is_number(x) for x in known)
+        and all(is_number(x) or isinstance(x, float) for x in figures)
         and body.get("diameter_mm", 1.0) > 0
         and all(isinstance(t, str) for t in texts)
         and is_rigid(body.get("T_up_from_down"))

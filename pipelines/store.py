@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -69,13 +70,12 @@ def believed(text: str | bytes, key: str) -> dict[str, Any] | None:
     if not isinstance(body, dict) or body.get("key") != key or not isinstance(body.get("files"), dict):
         return None
     body = {"stage": "", "version": None, "params": {}, "inputs": {}, "seed": None, "seconds": 0.0} | body
-    files = all(
-        isinstance(f, dict) and isinstance(f.get("bytes"), int) and isinstance(f.get("sha256"), str) for f in body["files"].values()
-    )
     plain = all(name not in ("", ".", "..") and not set(name) & set("/\\\0") for name in body["files"])
+    whole = all(isinstance(f, dict) and isinstance(f.get("bytes"), int) for f in body["files"].values())
+    summed = whole and all(re.fullmatch("[0-9a-f]{64}", str(f.get("sha256"))) for f in body["files"].values())
     times = all(isinstance(body.get(name), int | float) for name in ("seconds", "finished"))
     told = isinstance(body["params"], dict) and isinstance(body["inputs"], dict)
-    return body if files and plain and times and told and all(isinstance(k, str) for k in body["inputs"].values()) else None
+    return body if plain and summed and times and told and all(isinstance(k, str) for k in body["inputs"].values()) else None
 
 
 def note(text: str | bytes) -> dict[str, Any] | None:
@@ -164,11 +164,11 @@ class Place:
             manifest = fill(beside)
             write_whole(beside / "manifest.json", json.dumps(manifest, indent=1))
             if (self.folder / key).exists():
-                Place.remove(self, key)
+                self.remove(key)
             try:
                 beside.rename(self.folder / key)
             except OSError:
-                if Place.manifest(self, key) is None:  # else another run was faster
+                if self.manifest(key) is None:  # else another run was faster
                     raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)

@@ -98,11 +98,10 @@ def complain(text: str) -> None:
 
 def of_the_disk(error: BaseException) -> str | None:
     """What the disk or its rights have against us, as one line; None if it is something else."""
-    mend = MENDS.get(error.errno or 0) if isinstance(error, OSError) else None
-    if mend is None or not isinstance(error, OSError):
+    if not isinstance(error, OSError) or error.errno not in MENDS:
         return None
     where = f": {error.filename}" if error.filename else ""
-    return f"{error.strerror}{where} ({mend}; what was finished is kept, the same command goes on)"
+    return f"{error.strerror}{where} ({MENDS[error.errno]}; what was finished is kept, the same command goes on)"
 
 
 def main(args: list[str] | None = None) -> None:

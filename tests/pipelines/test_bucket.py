@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,6 +238,16 @@ def test_viewer_and_tables_read_a_bucket(
     with pytest.raises(SystemExit) as ended:
         main(["status", "--store", url, "--dataset", "other", "--out", str(out)])
     assert ended.value.code == 2 and f"nothing has been run (other): {url} (" in capsys.readouterr().err
+
+
+def test_a_conflict_is_no_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def conflict(*_: object, **__: object) -> None:
+        raise OSError("An error occurred (ConditionalRequestConflict) when calling the PutObject operation")
+
+    monkeypatch.setattr(objects.Bucket, "files", lambda self: (SimpleNamespace(pipe_file=conflict), "root"))
+    assert objects.Bucket("memory://a").write("lease", b"x", new=True) is False
+    with pytest.raises(UserError, match="cannot be reached"):
+        objects.Bucket("memory://a").write("manifest.json", b"x")
 
 
 @pytest.mark.slow

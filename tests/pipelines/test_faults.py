@@ -234,6 +234,9 @@ def test_a_result_that_is_cut_is_none(tmp_path: Path) -> None:
     for lie in lies_of(file):
         file.write_bytes(lie)
         assert read_result(file.parent) in (None, whole) or lie[:1] == b"{"
+    nothing = {"chamfer_mm": float("inf"), "silhouettes": [float("nan")] * 2}  # halves that do not meet, too few images
+    file.write_text(json.dumps(whole | nothing))
+    assert (read_result(file.parent) or {})["chamfer_mm"] == float("inf")
     for name, value in (("T_up_from_down", [[1] * 4] * 4), ("confidence", "high"), ("accepted", 1), ("stages", {"icp": None})):
         file.write_text(json.dumps(whole | {name: value}))
         assert read_result(file.parent) is None

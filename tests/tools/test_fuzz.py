@@ -87,5 +87,6 @@ def test_any_json_in_a_capture_is_refused_or_read(tmp_path_factory: pytest.TempP
 
 def test_names_that_lead_outside_are_no_manifest() -> None:
     for name in ("../a", "/a", "a/b", "..", "", "a\\b", "a\0"):
-        body = {"key": "ab", "files": {name: {"bytes": 1, "sha256": ""}}, "finished": 1.0}
+        body = {"key": "ab", "files": {name: {"bytes": 1, "sha256": "0" * 64}}, "finished": 1.0}
         assert believed(json.dumps(body), "ab") is None
+    assert believed(json.dumps(body | {"files": {"a": body["files"][name]}}), "ab")
