@@ -15,6 +15,9 @@ from registration.geometry.rigid import Array
 
 COLUMNS, ROWS, MARKER = 13, 9, 0.75
 """Squares, and a marker's side as a share of a square's."""
+RIM = (3, 2)
+"""Columns and rows along each side that bear markers; in the middle, where the object lies, large plain squares tell best
+what is not the board."""
 DARK, LIGHT = (0.08, 0.25, 0.72), (1.0, 0.86, 0.10)
 """Blue and yellow: far apart in brightness, for the corners, and each far from grey, in shadow too, for the masks."""
 
@@ -80,9 +83,13 @@ class Board:
                 if (row + column) % 2 == 0:
                     out.append((x, y - s, s, s))
                     continue
-                out += self.marker_cells(number, x, y)
+                out += [] if self.plain(column, row) else self.marker_cells(number, x, y)
                 number += 1
         return np.array(out)
+
+    def plain(self, column: int, row: int) -> bool:
+        """Whether a square lies in the middle and bears no marker."""
+        return RIM[0] <= column < self.columns - RIM[0] and RIM[1] <= row < self.rows - RIM[1]
 
     def marker_cells(self, number: int, x: float, y: float) -> list[tuple[float, float, float, float]]:
         """Dark cells of a marker in the square whose upper left corner is (x, y), runs of cells in one piece."""

@@ -161,7 +161,7 @@ class Set:
         fine = (pixel_grid(w * OVERSAMPLING, h * OVERSAMPLING) + 0.5) / OVERSAMPLING - 0.5
         flat = film.lens.directions(fine)
         self.rays = np.concatenate([flat, np.ones((len(flat), 1))], 1)
-        self.rays /= np.linalg.norm(self.rays, axis=1, keepdims=True)
+        self.rays = (self.rays / np.linalg.norm(self.rays, axis=1, keepdims=True)).astype(np.float32)
         self.jitter = rng.normal(0, 0.035, (SOFT, 3))
         self.shade: tuple[float, Array] | None = None
 
@@ -192,10 +192,10 @@ class Set:
 
     def ground(self, eye: Array, rays: Array, turn: float) -> Array:  # (3,), (h, w, 3) -> (h, w, 3)
         """Page, table and room, without the part."""
-        drop = np.where(rays[..., 2] < -1e-6, -eye[2] / np.minimum(rays[..., 2], -1e-6), 1e6)
-        places = eye[:2] + drop[..., None] * rays[..., :2]
+        drop = np.where(rays[..., 2] < -1e-6, np.float32(-eye[2]) / np.minimum(rays[..., 2], np.float32(-1e-6)), np.float32(1e6))
+        places = eye[:2].astype(np.float32) + drop[..., None] * rays[..., :2]
         R = Rigid.exp([0, 0, -turn, 0, 0, 0]).R
-        there = places @ R[:2, :2].T  # in the room
+        there = places @ R[:2, :2].T.astype(np.float32)  # in the room
         out = sample(self.table, np.full(2, -TABLE), 2.0, there)
         span = np.array(self.page.shape[1::-1]) * TEXEL
         on = ((places > self.page_low) & (places < self.page_low + span)).all(-1)
@@ -211,16 +211,17 @@ class Set:
         """Linear brightness (h, w, 3) of frame i without noise, and how much of each pixel is the part, (h, w)."""
         film, s = self.film, OVERSAMPLING
         (w, h), pose, turn = film.lens.size, film.poses[i], float(film.turns[i])
-        rays = self.rays @ pose.R
+        rays = self.rays @ pose.R.astype(np.float32)
         eye = -pose.R.T @ pose.t
-        image = self.ground(eye, rays.reshape(h * s, w * s, 3), turn).reshape(-1, 3).astype(float)
+        image = self.ground(eye, rays.reshape(h * s, w * s, 3), turn).reshape(-1, 3)
         pixels = film.lens.pixels(pose.apply(film.mesh.vertices))
         low, high = np.clip((pixels.min(0) - 2) * s, 0, None), (pixels.max(0) + 3) * s
         rows, columns = slice(int(low[1]), int(min(high[1], h * s))), slice(int(low[0]), int(min(high[0], w * s)))
         worth = np.arange(h * w * s * s).reshape(h * s, w * s)[rows, columns].ravel()
         distance, face = self.caster.first_hits(eye, rays[worth])
         hit = face != MISS
-        d, p = rays[worth[hit]], eye + distance[hit, None] * rays[worth[hit]]
+        d = rays[worth[hit]].astype(float)
+        p = eye + distance[hit, None] * d
         n = film.mesh.face_normals()[face[hit]]
         n = np.where((n * d).sum(1, keepdims=True) > 0, -n, n)
         light, sheen = lighting(self.caster, p + 0.05 * n, n, d, self.hung(turn), film.p.gloss)
@@ -242,7 +243,7 @@ def filmed(linear: Array, rng: Rng, noise: float, blur: float) -> NDArray[np.uin
         n, angle = int(np.ceil(length)) | 1, rng.uniform(0, np.pi)
         kernel = np.zeros((n, n), np.float32)
         reach = length / 2 * np.array([np.cos(angle), np.sin(angle)])
-        ends = [tuple(int(round(v)) for v in n // 2 + sign * reach) for sign in (-1, 1)]
+        ends = [tuple(round(v) for v in n // 2 + sign * reach) for sign in (-1, 1)]
         cv2.line(kernel, ends[0], ends[1], 1.0)
         linear = cv2.filter2D(linear, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
     soft = blur * rng.choice([0.4, rng.uniform(1.5, 3)], p=[0.93, 0.07]) * max(h, w) / 960

@@ -97,6 +97,6 @@ def check(name: str, p: FilmParams) -> None:
     """Refuse what cannot be filmed."""
     if Path(name).name != name or name in ("", ".", "..") or name.endswith("_truth"):
         raise UserError("not a name for films", repr(name), "one word, such as bracket")
-    if not (8 <= p.frames <= 5000 and 128 <= min(p.width, p.height) and max(p.width, p.height) <= 4096):
+    if not (8 <= p.frames <= 5000 and min(p.width, p.height) >= 128 and max(p.width, p.height) <= 4096):
         mend = "8 to 5000 frames, 128 to 4096 pixels"
         raise UserError("out of range", f"{p.frames} frames of {p.width} x {p.height}", mend)
