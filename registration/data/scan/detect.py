@@ -38,15 +38,29 @@ class Finder:
     def __init__(self, board: Board) -> None:
         from cv2 import aruco
 
-        self.board, self.detector = board, aruco.CharucoDetector(board.pattern())
+        pattern = board.pattern()
+        places = [np.asarray(p, float)[:, :2] for p in pattern.getObjPoints()]  # (4, 2) each, OpenCV's frame
+        self.markers = dict(zip(np.ravel(pattern.getIds()).tolist(), places, strict=True))
+        self.board, self.detector = board, aruco.ArucoDetector(board.markers())
 
     def find(self, grey: NDArray[np.uint8]) -> Sighting:  # (h, w)
-        """The corners between markers that were read."""
-        pixels, corners, _, markers = self.detector.detectBoard(grey)
-        none = corners is None or not len(corners)
-        corners = np.zeros(0, np.int64) if none else np.asarray(corners, np.int64).ravel()
-        pixels = np.zeros((0, 2)) if none else np.asarray(pixels, float).reshape(-1, 2)
-        return Sighting(corners, pixels, 0 if markers is None else len(markers))
+        """Markers tell about where all corners of the squares must be; those that are there count, to a fraction of a pixel."""
+        import cv2
+
+        found, numbers, _ = self.detector.detectMarkers(grey)
+        none = Sighting(np.zeros(0, np.int64), np.zeros((0, 2)), 0)
+        if numbers is None:
+            return none
+        known = [k for k, n in enumerate(np.ravel(numbers)) if int(n) in self.markers]
+        if len(known) < 2:
+            return none
+        places = np.concatenate([self.markers[int(np.ravel(numbers)[k])] for k in known])
+        pixels = np.concatenate([np.asarray(found[k], float).reshape(4, 2) for k in known])
+        H, good = cv2.findHomography(places, pixels, cv2.RANSAC, 5.0)
+        if H is None or good.sum() < 8:
+            return none
+        corners, pixels = refined(grey, H, self.board)
+        return Sighting(corners, pixels, int(good.sum()) // 4)
 
     def other_boards(self, grey: NDArray[np.uint8]) -> str:
         """The dictionary most of whose markers are in an image that does not show this board; nothing if none is."""
@@ -58,6 +72,41 @@ class Finder:
             if markers is not None and len(markers) > most:
                 best, most = name, len(markers)
         return best
+
+
+def refined(grey: NDArray[np.uint8], H: Array, board: Board) -> tuple[NDArray[np.int64], Array]:
+    """Corners of squares near where H (OpenCV's frame of the board to pixels) has them: their numbers, and where they are."""
+    import cv2
+
+    s, (h, w) = board.square_mm, grey.shape
+    flat = board.corners()[:, :2] * (1, -1) + board.size_mm / 2  # OpenCV counts from the upper left corner, down
+    seen = lambda p: cv2.perspectiveTransform(p.reshape(1, -1, 2), H)[0]  # noqa: E731
+    start = seen(flat)
+    arms = np.stack([seen(flat + s * np.array(a)) - start for a in ((0.5, 0), (0, 0.5))], 1)  # (n, 2, 2) half a square
+    across = np.abs(np.cross(*np.moveaxis(np.concatenate([arms, np.zeros((len(arms), 2, 1))], 2), 1, 0))[:, 2])
+    narrow = across / np.linalg.norm(arms, axis=2).max(1)  # of half a square, pixels
+    reach = np.clip(0.45 * narrow, 2, 9).astype(int)
+    inside = ((start > 12) & (start < (w - 13, h - 13))).all(1) & (narrow > 3)
+    numbers, out = np.flatnonzero(inside), start[inside].astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 0.005)
+    for k, n in enumerate(numbers):
+        side = (int(reach[n]),) * 2
+        out[k] = cv2.cornerSubPix(grey, out[k].reshape(1, 1, 2), side, (-1, -1), stop).reshape(2)
+    near = np.linalg.norm(out - start[numbers], axis=1) < 0.5 * narrow[numbers] + 1
+    good = near & crossing(grey, out, arms[numbers])
+    return numbers[good], out[good].astype(float)
+
+
+def crossing(grey: NDArray[np.uint8], pixels: NDArray[np.float32], arms: Array) -> NDArray[np.bool_]:  # (n, 2), (n, 2, 2)
+    """Whether two squares of one brightness meet two of another there, along the given directions, as they should."""
+    import cv2
+
+    soft = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
+    ways = [(x * arms[:, 0] + y * arms[:, 1]) * 0.22 for x, y in ((1, 1), (-1, -1), (1, -1), (-1, 1))]
+    at = [(pixels + way).astype(np.float32) for way in ways]
+    a, b, c, d = (cv2.remap(soft, p[:, :1], p[:, 1:], cv2.INTER_LINEAR).ravel() for p in at)
+    contrast = np.abs(a + b - c - d) / 2
+    return (contrast > 20) & (np.abs(a - b) < 0.4 * contrast) & (np.abs(c - d) < 0.4 * contrast)
 
 
 def sharpness(grey: NDArray[np.uint8]) -> float:

@@ -16,6 +16,7 @@ BEYOND = 0.85  # how far past the pattern's rim the table is looked at, by the p
 STEADY = 0.10  # a place beside the board whose brightness varies by more between images is not flat, or does not rest
 SMOOTH_MM = 25.0  # light changes over the board no faster
 LEAST_SEEN = 4
+COLOURFUL, DIM = 0.5, 0.4  # of the brightest channel; brightness in the deepest shadow
 Stack = NDArray[np.uint8]  # (n, h, w, 3) images, RGB
 
 
@@ -84,9 +85,13 @@ class Ground:
 
 
 def shadowless(image: NDArray, expected: NDArray, dimmest: float, brightest: float) -> NDArray[np.float32]:
-    """How far colours (..., 3) are from the expected ones, dimmed or brightened as light may."""
+    """How far colours (..., 3) are from the expected ones, dimmed or brightened as light may.
+
+    What is colourful may lie in any shadow, it stays colourful; grey that is dimmed is another grey.
+    """
     s = (image * expected).sum(-1) / np.maximum((expected * expected).sum(-1), 1e-4)
-    s = np.clip(s, dimmest, brightest)[..., None]
+    colourful = expected.max(-1) - expected.min(-1) > COLOURFUL * expected.max(-1)
+    s = np.clip(s, np.where(colourful, min(DIM, dimmest), dimmest), brightest)[..., None]
     return np.sqrt(((image - s * expected) ** 2).sum(-1))
 
 

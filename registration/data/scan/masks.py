@@ -24,9 +24,12 @@ FLOOR = 0.012  # of colours: no difference smaller than this means anything
 REACH = 0.006  # of the images' width, by which the object may exceed its coarse hull
 COARSE = 480  # pixels along the longer side of the images that the hull is first made of
 LIKE, UNLIKE = 0.06, 0.09  # differences of colours 0..1: surely the board in some light; surely not
+FORGIVEN = 0.03  # at this much that is forgiven, likeness means half
+LEAN = 1.0  # log-odds that what lies within the hull is object
 CONTRAST = 0.3  # share of the contrast around a pixel that is forgiven: images are not equally sharp
 FIRST_TOLERATED = 0.2
-SMOOTH, EDGE = 3, 0.03  # pixels; of brightness: differences that count as an edge
+HAIR = 2  # pixels: what is thinner than twice that is no object
+EDGE = 0.03  # of brightness 0..1: differences that count as an edge
 
 
 class NoObject(Exception):
@@ -59,11 +62,12 @@ class Views:
         return Cameras(K, np.stack([p.R for p in self.poses]), np.stack([p.t for p in self.poses]), w, h)
 
 
-def differences(views: Views, ground: Ground, light: tuple[float, float], where: Masks | None) -> tuple[Array, Masks]:
-    """How far each pixel's colour is from the ground's, in any light that is allowed, and where the ground is known."""
+def differences(views: Views, ground: Ground, light: tuple[float, float], where: Masks | None) -> tuple[Array, Array]:
+    """How far each pixel's colour is from the ground's, in any light that is allowed; and how much it means if it is not
+    far: 1 on even ground, little at edges of the print, 0 where the ground is unknown. ``where`` it is of interest, if not everywhere."""
     size = (views.images.shape[2], views.images.shape[1])
     off = np.zeros(views.images.shape[:3], np.float32)
-    known = np.zeros(off.shape, bool)
+    trust = np.zeros(off.shape, np.float32)
     for n, (image, pose) in enumerate(zip(views.images, views.poses, strict=True)):
         expected, ahead = ground.grid.into(ground.colour, views.K, pose, size)
         sure = ground.grid.into(ground.known.astype(np.float32), views.K, pose, size)[0] > 0.99
@@ -71,8 +75,8 @@ def differences(views: Views, ground: Ground, light: tuple[float, float], where:
         there = image[part].astype(np.float32) / (255 * ground.gains[n].astype(np.float32))
         away = shadowless(there, expected[part], *light) - CONTRAST * contrast(expected[part])
         off[n][part] = np.maximum(away, 0)
-        known[n] = sure & ahead
-    return off, known
+        trust[n][part] = (sure & ahead)[part] * FORGIVEN / (FORGIVEN + CONTRAST * contrast(expected[part]))
+    return off, trust
 
 
 def window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -158,31 +162,34 @@ def by_colour(image: NDArray[np.uint8], yes: NDArray[np.bool_], no: NDArray[np.b
     return np.clip(np.log(shares[0] / shares[1]), -SURE, SURE).astype(np.float32)[index]
 
 
-def along_edges(odds: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def along_edges(odds: NDArray[np.float32], image: NDArray[np.uint8], reach: int) -> NDArray[np.float32]:
     """Log-odds smoothed, but not across edges of the image (a guided filter)."""
     import cv2
 
     guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    mean = lambda a: cv2.blur(a, (2 * SMOOTH + 1,) * 2)  # noqa: E731
+    mean = lambda a: cv2.blur(a, (2 * reach + 1,) * 2)  # noqa: E731
     g, o = mean(guide), mean(odds)
     slope = (mean(guide * odds) - g * o) / (mean(guide * guide) - g * g + EDGE**2)
     return mean(slope) * guide + mean(o - slope * g)
 
 
-def decided(views: Views, off: Array, known: Masks, noise: float, hull: Masks, reach: int) -> Masks:
+def decided(views: Views, off: Array, trust: Array, noise: float, hull: Masks, reach: int) -> Masks:
     """Each image cut by how it differs from the ground, by colours where that is unknown, within reach of the hull."""
     near, deep, out = grown(hull, reach), grown(hull, -reach), []
     for n, image in enumerate(views.images):
         odds = np.clip(1.5 * (off[n] / noise - 2.5), -SURE, SURE)
-        if (near[n] & ~known[n]).any():
-            sure = hull[n] & known[n] & (odds > 2)
-            around = grown(near[n : n + 1], 8 * reach)[0] & ~near[n] & ~known[n]
-            colours = by_colour(image, sure if sure.sum() > 200 else deep[n], around)
-            odds = np.where(known[n], odds, colours + np.where(deep[n], 0.5 * SURE, 0))
-        odds = np.where(near[n], odds, -SURE).astype(np.float32)
+        sure, known = hull[n] & (odds > 2), trust[n] > 0
+        odds = odds * np.where(odds > 0, 0.3 + 0.7 * trust[n], trust[n])
+        if (near[n] & ~known).any():
+            around = grown(near[n : n + 1], 8 * reach)[0] & ~near[n] & ~known
+            colours = by_colour(image, sure & known if (sure & known).sum() > 200 else deep[n], around)
+            odds = np.where(known, odds, colours)
+        within = np.clip(signed_mask_distance(hull[n]) / reach, -1, 1)
+        odds = np.where(near[n], odds + LEAN * within, -SURE).astype(np.float32)
         part = window(grown(near[n : n + 1], reach)[0])
         mask = near[n].copy()
-        mask[part] &= along_edges(odds[part], np.ascontiguousarray(image[part])) > 0
+        mask[part] &= along_edges(odds[part], np.ascontiguousarray(image[part]), reach) > 0
+        mask = grown(grown(mask[None], -HAIR), HAIR)[0] & mask
         out.append(tidy_mask(largest(mask)) if mask.any() else mask)
     return np.stack(out)
 
@@ -227,10 +234,10 @@ def recut(
     ground = learn_ground(views.images, views.K, views.poses, board, grown(hull, reach))
     light = light_on_board(views, ground, board, grown(hull, reach))
     wide = grown(hull, 6 * reach)
-    off, known = differences(views, ground, light, wide)
-    bare = off[known & wide & ~grown(hull, 2 * reach)]
+    off, trust = differences(views, ground, light, wide)
+    bare = off[(trust > 0) & wide & ~grown(hull, 2 * reach)]
     noise = float(np.clip(np.quantile(bare, 0.95), FLOOR, UNLIKE)) if len(bare) else UNLIKE
-    masks = decided(views, off, known, noise, hull, reach)
+    masks = decided(views, off, trust, noise, hull, reach)
     return masks, *common_body(views, masks, np.ones_like(masks), box_about(grid, depth), TOLERATED)
 
 
@@ -239,11 +246,11 @@ def first_body(views: Views, board: Board) -> tuple[Box, NDArray[np.float32]]:
     import cv2
 
     ground = learn_ground(views.images, views.K, views.poses, board)
-    off, known = differences(views, ground, light_on_board(views, ground, board, None), None)
+    off, trust = differences(views, ground, light_on_board(views, ground, board, None), None)
     closed = [cv2.morphologyEx((o > UNLIKE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) > 0 for o in off]
     size = board.size_mm
     box = np.array([*(-size / 2), 0.0]), np.array([*(size / 2), 0.7 * size.max()])
-    return common_body(views, np.stack(closed), known, box, FIRST_TOLERATED)
+    return common_body(views, np.stack(closed), trust > 0, box, FIRST_TOLERATED)
 
 
 def cut_out(views: Views, board: Board, tick: Tick = silent) -> Cut:
@@ -254,8 +261,9 @@ def cut_out(views: Views, board: Board, tick: Tick = silent) -> Cut:
     _, grid, depth = recut(small, board, grid, depth)
     tick(2, 3)
     masks, grid, depth = recut(views, board, grid, depth)
+    common = outlines(views, grid, depth)
     tick(3, 3)
-    return Cut(masks, overlap(masks, outlines(views, grid, depth)), *box_about(grid, depth))
+    return Cut(masks & grown(common, HAIR), overlap(masks, common), *box_about(grid, depth))
 
 
 def agreeing(views: Views, masks: Masks, board: Board) -> Cut:
