@@ -41,12 +41,11 @@ def small(image: Picture, most: int) -> Picture:
 
 def labelled(image: Picture, text: str) -> Picture:
     """A word in the corner."""
-    import cv2
+    from PIL import Image, ImageDraw
 
-    out = np.ascontiguousarray(image)
-    for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(out, text, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, thick, cv2.LINE_AA)
-    return out
+    out = Image.fromarray(image)
+    ImageDraw.Draw(out).text((5, 3), text, (255, 255, 255), font_size=13, stroke_width=1, stroke_fill=(0, 0, 0))
+    return np.asarray(out)
 
 
 def corners(scan: Scan) -> Picture:
@@ -56,7 +55,7 @@ def corners(scan: Scan) -> Picture:
     out, places = [], scan.board.corners()
     for k in some(scan, 6):
         n = scan.numbers[k]
-        seen = scan.views.poses[k].apply(places[scan.sightings[n].corners]) @ scan.views.K.T
+        seen = scan.views.poses[k].apply(places[scan.calibration.sightings[n].corners]) @ scan.views.K.T
         image, scale = small(scan.views.images[k], LARGE), LARGE / max(scan.views.images[k].shape)
         off = np.linalg.norm(scan.calibration.residuals[n], axis=1)
         for (u, v), away in zip((seen[:, :2] / seen[:, 2:]) * min(scale, 1), off, strict=True):
@@ -99,7 +98,7 @@ def cameras(scan: Scan) -> Picture:
         canvas.lines(np.stack([np.tile(eye, (4, 1)), there], 1), UP)
         canvas.lines(loop(there), UP)
         canvas.lines(there[None, :2], DOWN, 2)
-    return captioned(canvas.done(), f"{len(eyes)} cameras about the board")
+    return captioned(canvas.done(), f"{len(eyes)} cameras about the board", room=0)
 
 
 def loop(points: Array) -> Array:  # (n, 3) -> (n, 2, 3)
@@ -115,7 +114,7 @@ def residuals(scan: Scan) -> Picture:
     s = 900 / max(w, h)
     image = np.full((round(h * s), round(w * s), 3), PAPER, np.uint8)
     for n, rest in scan.calibration.residuals.items():
-        for (x, y), (u, v) in zip(scan.sightings[n].pixels * s, rest * ENLARGED * s, strict=True):
+        for (x, y), (u, v) in zip(scan.calibration.sightings[n].pixels * s, rest * ENLARGED * s, strict=True):
             cv2.line(image, (round(x), round(y)), (round(x + u), round(y + v)), UP, 1, cv2.LINE_AA)
             cv2.circle(image, (round(x), round(y)), 1, INK, -1, cv2.LINE_AA)
-    return captioned(image, f"reprojection error {scan.calibration.rms:.2f} px, {ENLARGED} times enlarged")
+    return captioned(image, f"reprojection error {scan.calibration.rms:.2f} px, {ENLARGED} times enlarged", room=0)

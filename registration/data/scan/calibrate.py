@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.transform import Rotation
 
 from registration.data.scan.board import Board
-from registration.data.scan.detect import Sighting, pose_of
+from registration.data.scan.detect import LEAST_CORNERS, Sighting, pose_of
 from registration.data.scan.lens import Lens
 from registration.errors import UserError
 from registration.geometry.rigid import Array, Rigid
@@ -19,7 +19,11 @@ SHARED = 7
 """Numbers of the lens: f, its middle (2), distortion (4)."""
 LEAST_IMAGES = 8
 WORST, USUAL = 1.5, 3.0
-"""An image is left out if its error is above so many pixels, and above so many times the median."""
+"""An image is left out if its error (the median of its corners') is above so many pixels of images 1920 wide, and above so
+many times the usual one."""
+MEND = "keep the board flat, zoom and focus fixed; and check --board"
+STRAY = 6.0
+"""A corner is none if its error is so many times the median."""
 START_VIEWS = 16
 
 
@@ -28,6 +32,7 @@ class Calibration:
     """Where each image was taken from, and through what lens."""
 
     lens: Lens
+    sightings: dict[int, Sighting]  # image -> the corners that were believed
     poses: dict[int, Rigid]  # image -> T_cam_from_board
     residuals: dict[int, Array]  # image -> (n, 2) pixels: seen less expected
     dropped: dict[int, str]  # image -> why
@@ -122,16 +127,31 @@ def calibrate(sightings: dict[int, Sighting], board: Board, start: Lens, fixed: 
     lens = start if fixed else rough_lens(sightings, board, start)
     poses = {n: pose_of(s, board, lens)[0] for n, s in sightings.items()}
     dropped: dict[int, str] = {}
-    kept = dict(sightings)
+    kept, cleaned, scale = dict(sightings), False, max(start.size) / 1920
+    residuals: dict[int, Array] = {n: np.zeros((1, 2)) for n in kept}
+    f_sd = 0.0
     while True:
-        if len(kept) < LEAST_IMAGES:
-            what = f"only {len(kept)} images fit one camera and one flat board"
-            raise UserError(what, f"{len(dropped)} do not", "keep the board flat, zoom and focus fixed; or check --board")
-        lens, poses, residuals, f_sd = Bundle(kept, board, lens, fixed).solved(poses)
-        errors = {n: float(np.sqrt((r**2).sum(1).mean())) for n, r in residuals.items()}
-        limit = max(WORST * max(start.size) / 1920, USUAL * float(np.median(list(errors.values()))))
-        bad = {n: e for n, e in errors.items() if e > limit}
-        if not bad:
-            return Calibration(lens, {n: poses[n] for n in kept}, residuals, dropped, f_sd)
+        if len(kept) >= LEAST_IMAGES:
+            lens, poses, residuals, f_sd = Bundle(kept, board, lens, fixed).solved(poses)
+        errors = {n: float(np.median(np.linalg.norm(residuals[n], axis=1))) for n in kept}
+        usual = float(np.median(list(errors.values())))
+        if len(kept) < LEAST_IMAGES or usual > WORST * scale:
+            what = f"only {len(kept)} images" if len(kept) < LEAST_IMAGES else f"corners are {usual:.1f} px off, no images"
+            raise UserError(f"{what} fit one camera and one flat board", f"{len(sightings)} images", MEND)
+        bad = {n: e for n, e in errors.items() if e > max(WORST * scale, USUAL * usual)}
+        if not bad and cleaned:
+            return Calibration(lens, kept, poses, residuals, dropped, f_sd)
         dropped |= {n: f"corners are {e:.1f} px from where the others put them" for n, e in bad.items()}
         kept = {n: s for n, s in kept.items() if n not in bad}
+        if not bad:
+            kept, cleaned = without_strays(kept, residuals), True
+
+
+def without_strays(sightings: dict[int, Sighting], residuals: dict[int, Array]) -> dict[int, Sighting]:
+    """Without the corners that lie far from where they should be: edges of the object that look like corners."""
+    limit = STRAY * float(np.median(np.concatenate([np.linalg.norm(r, axis=1) for r in residuals.values()])))
+    out = {}
+    for n, s in sightings.items():
+        near = np.linalg.norm(residuals[n], axis=1) < limit
+        out[n] = Sighting(s.corners[near], s.pixels[near], s.markers) if near.sum() >= LEAST_CORNERS else s
+    return out

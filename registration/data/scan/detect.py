@@ -85,7 +85,7 @@ def refined(grey: NDArray[np.uint8], H: Array, board: Board) -> tuple[NDArray[np
     arms = np.stack([seen(flat + s * np.array(a)) - start for a in ((0.5, 0), (0, 0.5))], 1)  # (n, 2, 2) half a square
     across = np.abs(np.cross(*np.moveaxis(np.concatenate([arms, np.zeros((len(arms), 2, 1))], 2), 1, 0))[:, 2])
     narrow = across / np.linalg.norm(arms, axis=2).max(1)  # of half a square, pixels
-    reach = np.clip(0.45 * narrow, 2, 9).astype(int)
+    reach = np.clip(0.9 * (1 - board.marker) * narrow, 2, 9).astype(int)  # as far as the nearest marker's edge
     inside = ((start > 12) & (start < (w - 13, h - 13))).all(1) & (narrow > 3)
     numbers, out = np.flatnonzero(inside), start[inside].astype(np.float32)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 0.005)

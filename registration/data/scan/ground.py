@@ -14,7 +14,7 @@ from registration.geometry.rigid import Array, Rigid
 MOST_TEXELS = 700  # along the longer side
 BEYOND = 0.85  # how far past the pattern's rim the table is looked at, by the pattern's width
 STEADY = 0.10  # a place beside the board whose brightness varies by more between images is not flat, or does not rest
-SMOOTH_MM = 25.0  # light changes over the board no faster
+SMOOTH_MM, NEAR_MM = 25.0, 4.0  # light changes over the board no faster; what lies so near is covered alike
 LEAST_SEEN = 4
 COLOURFUL, DIM = 0.5, 0.4  # of the brightest channel; brightness in the deepest shadow
 Stack = NDArray[np.uint8]  # (n, h, w, 3) images, RGB
@@ -167,5 +167,8 @@ def as_printed(colour: NDArray[np.float32], ink: NDArray, there: NDArray[np.bool
         local = (gaussian_filter(ratio, (SMOOTH_MM / step,) * 2 + (0,)) + 1e-3) / weight[..., None]
         model[k] = usual[k] * local
     expected = (model["light"] + ink[..., None] * (model["dark"] - model["light"])).astype(np.float32)
-    like = shadowless(colour, expected, 0.4, 1.3) < 0.08 + 0.5 * contrast(expected)
-    return np.where((like & there)[..., None], colour, expected)
+    even = (contrast(expected) < 0.1) & there
+    good = even & (shadowless(colour, expected, 0.4, 1.3) < 0.08)
+    seen = [gaussian_filter(part.astype(np.float32), NEAR_MM / step) for part in (good, even)]
+    bare = (seen[0] > 0.8 * seen[1]) & there & (good | ~even)
+    return np.where(bare[..., None], colour, expected)

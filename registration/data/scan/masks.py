@@ -20,7 +20,7 @@ Masks = NDArray[np.bool_]  # (n, h, w)
 VOXELS = 80  # along the hull's longest side
 TOLERATED = 0.06  # share of the images that may be wrong about a place
 SURE = 4.0  # log-odds of what is as sure as can be
-FLOOR = 0.012  # of colours: no difference smaller than this means anything
+NOISE = 0.012, 0.035  # least and most of the differences of colours that are taken for noise
 REACH = 0.006  # of the images' width, by which the object may exceed its coarse hull
 COARSE = 480  # pixels along the longer side of the images that the hull is first made of
 LIKE, UNLIKE = 0.06, 0.09  # differences of colours 0..1: surely the board in some light; surely not
@@ -236,7 +236,7 @@ def recut(
     wide = grown(hull, 6 * reach)
     off, trust = differences(views, ground, light, wide)
     bare = off[(trust > 0) & wide & ~grown(hull, 2 * reach)]
-    noise = float(np.clip(np.quantile(bare, 0.95), FLOOR, UNLIKE)) if len(bare) else UNLIKE
+    noise = float(np.clip(np.quantile(bare, 0.9), *NOISE)) if len(bare) else NOISE[1]
     masks = decided(views, off, trust, noise, hull, reach)
     return masks, *common_body(views, masks, np.ones_like(masks), box_about(grid, depth), TOLERATED)
 

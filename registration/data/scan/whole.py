@@ -14,7 +14,7 @@ from registration.data.images import BadFrame, read_mask, size_of
 from registration.data.scan import segmenters
 from registration.data.scan.board import Board
 from registration.data.scan.calibrate import LEAST_IMAGES, Calibration, calibrate, guess
-from registration.data.scan.detect import Finder, Sighting
+from registration.data.scan.detect import Finder
 from registration.data.scan.frames import Image, Look, Photos, Pictures, choose, fit, look_through
 from registration.data.scan.lens import Lens, fitted
 from registration.data.scan.masks import Cut, Masks, NoObject, Views, agreeing, cut_out
@@ -23,6 +23,8 @@ from registration.progress import Tick, silent
 
 UNFIT = 0.12
 """A mask whose overlap with the common outline is less than the median by so much is left out."""
+DISCORD = 0.6
+"""Masks that agree by less are refused altogether."""
 NARROW_DEG = 25.0
 """Directions that all lie within so small an angle show one side only."""
 
@@ -48,7 +50,6 @@ class Scan:
     agreement: NDArray[np.float64]  # (n,)
     masks_by: str
     calibration: Calibration
-    sightings: dict[int, Sighting]
     board: Board
     read: int
     dropped: dict[str, str]
@@ -71,13 +72,13 @@ def scan(
     size = next(iter(good.values())).size
     start = fitting(lens, size) if lens else guess(size, pictures.focal() if isinstance(pictures, Photos) else None)
     chosen = choose(good, board, start, p.frames)
-    sightings = {n: good[n].sighting for n in chosen}
-    calibration = calibrate(sightings, board, start, lens is not None)
+    calibration = calibrate({n: good[n].sighting for n in chosen}, board, start, lens is not None)
     tick(70, 100)
     refuse_one_side(calibration, pictures.place)
     numbers, views, small = undistorted(pictures, calibration, p.size)
     cut, by = masked(pictures, numbers, views, small, board, masks, by_others, segmenter)
     tick(99, 100)
+    refuse_discord(cut, by, pictures.place)
     unfit = misfits(cut)
     dropped = {pictures.name(n): why for n, why in sorted((bad | calibration.dropped | {numbers[k]: w for k, w in unfit.items()}).items())}
     kept = [k for k in range(len(numbers)) if k not in unfit]
@@ -88,7 +89,7 @@ def scan(
     numbers = [numbers[k] for k in kept]
     names = [pictures.name(n) for n in numbers]
     tick(100, 100)
-    return Scan(numbers, names, views, cut.masks[kept], cut.agreement[kept], by, calibration, sightings, board, read, dropped,
+    return Scan(numbers, names, views, cut.masks[kept], cut.agreement[kept], by, calibration, board, read, dropped,
                 len(good) - len(chosen))  # fmt: skip
 
 
@@ -191,6 +192,14 @@ def mask_of(pictures: Pictures, number: int, files: dict[str, Path], folder: Pat
         return read_mask(file, size_of(file))
     except BadFrame as fault:
         raise UserError(fault.reason, fault.file, "mend it, or take it and its image away") from fault
+
+
+def refuse_discord(cut: Cut, by: str, place: Path) -> None:
+    """Masks that have little in common show something else than one object at rest."""
+    usual = float(np.median(cut.agreement))
+    if usual < DISCORD:
+        mend = "the object must rest in the middle of the board, not move, and differ from the board; or give masks by --masks"
+        raise UserError(f"the masks by {by} overlap what they have in common by {usual:.2f} only", place, mend)
 
 
 def misfits(cut: Cut) -> dict[int, str]:
