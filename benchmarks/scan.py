@@ -106,7 +106,9 @@ def main() -> None:
         out = a.out / "out"
         seconds = 0.0
         if not (out / "result.json").exists():
-            seconds = called("run", "--up", a.out / "up", "--down", a.out / "down", "--out", out, "--preset", a.preset, "--quiet")
+            seconds = called(
+                "run", "--up", a.out / "up", "--down", a.out / "down", "--out", out, "--preset", a.preset, "--quiet"
+            )
         print("model", json.dumps({**judge_model(out, part, truth), "seconds": round(seconds)}))
 
 

@@ -35,7 +35,12 @@ def capture() -> None:
 
 
 @capture.command()
-@click.option("--to", type=click.Path(path_type=Path), required=True, help="PDF to write; its description goes beside it as .json.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="PDF to write; its description goes beside it as .json.",
+)
 @click.option("--paper", type=click.Choice(["a4", "a3", "letter"]), default="a4", show_default=True)
 @click.option("--kind", type=click.Choice(["charuco"]), default="charuco", show_default=True)
 @click.option("--black", is_flag=True, help="Black on white; masks of grey, black and white objects become worse.")

@@ -36,7 +36,9 @@ def small(image: Picture, most: int) -> Picture:
     """An image shrunk."""
     import cv2
 
-    return np.asarray(cv2.resize(image, fitted((image.shape[1], image.shape[0]), most), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(image, fitted((image.shape[1], image.shape[0]), most), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def labelled(image: Picture, text: str) -> Picture:
@@ -76,7 +78,9 @@ def masks(scan: Scan) -> Picture:
     out = []
     for k in some(scan, MOST):
         image = small(scan.views.images[k], SMALL)
-        mask = cv2.resize(scan.masks[k].astype(np.uint8), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(
+            scan.masks[k].astype(np.uint8), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_AREA
+        )
         lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(image, lines, -1, (255, 60, 60), 1)
         out.append(labelled(image, f"{scan.numbers[k]}: {scan.agreement[k]:.2f}"))

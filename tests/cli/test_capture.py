@@ -20,7 +20,9 @@ from tests.cli.test_cli import call
 from tests.data.test_scan_cameras import poses
 
 
-def test_a_board_is_written_with_its_description_and_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_board_is_written_with_its_description_and_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     to = tmp_path / "new" / "board.pdf"
     status, out, _ = call(capsys, "capture", "board", "--to", to, "--paper", "a3")
     assert status == 0 and str(to) in out and "--ruler" in out
@@ -47,7 +49,9 @@ def test_a_board_is_written_with_its_description_and_not_overwritten(tmp_path: P
         (["from-video", "{tmp}/up.mp4", "--to", "{tmp}/up"], "nothing can be read"),
     ],
 )
-def test_a_wrong_request_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], words: str) -> None:
+def test_a_wrong_request_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], words: str
+) -> None:
     for folder in (tmp_path, tmp_path / "x_truth"):
         folder.mkdir(exist_ok=True)
         (folder / "up.mp4").write_bytes(b"no film")
@@ -65,11 +69,26 @@ def made_scan() -> Scan:
     masks[:, 30:60, 60:100] = True
     board, numbers = BOARDS["a4"], list(range(0, 100, 10))
     corners = np.arange(0, 96, 3)
-    seen = {n: Sighting(corners, lens.pixels(T.apply(board.corners()[corners])), 12) for n, T in zip(numbers, cameras, strict=True)}
+    seen = {
+        n: Sighting(corners, lens.pixels(T.apply(board.corners()[corners])), 12)
+        for n, T in zip(numbers, cameras, strict=True)
+    }
     rest = {n: rng.normal(0, 0.2, (len(corners), 2)) for n in numbers}
     c = Calibration(lens, seen, dict(zip(numbers, cameras, strict=True)), rest, {}, 0.5)
     names = [f"frame {n}" for n in numbers]
-    return Scan(numbers, names, Views(images, lens.K, cameras), masks, np.full(10, 0.97), "the board", c, board, 40, {"frame 5": "blurred"}, 3)
+    return Scan(
+        numbers,
+        names,
+        Views(images, lens.K, cameras),
+        masks,
+        np.full(10, 0.97),
+        "the board",
+        c,
+        board,
+        40,
+        {"frame 5": "blurred"},
+        3,
+    )
 
 
 def test_a_capture_is_what_the_reader_reads(tmp_path: Path) -> None:
@@ -94,4 +113,6 @@ def test_pictures_to_check_by_show_something() -> None:
     pictures = check_pictures(made_scan())
     assert set(pictures) == {"corners", "chosen", "cameras", "masks", "residuals"}
     for name, picture in pictures.items():
-        assert picture.dtype == np.uint8 and picture.ndim == 3 and min(picture.shape[:2]) > 90 and picture.std() > 3, name
+        assert picture.dtype == np.uint8 and picture.ndim == 3 and min(picture.shape[:2]) > 90 and picture.std() > 3, (
+            name
+        )

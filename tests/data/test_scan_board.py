@@ -77,7 +77,13 @@ def test_a_board_is_known_by_name_and_by_file(tmp_path: Path) -> None:
     assert read_board("a3") == read_board(str(tmp_path / "b.json")) == BOARDS["a3"]
     assert np.isclose(BOARDS["a4"].scaled(0.985).corners(), 0.985 * BOARDS["a4"].corners()).all()
     assert "no such board" in refusal(read_board, "a5")
-    for broken in ("{", "[]", "{}", '{"kind": "grid"}', json.dumps({"kind": "charuco", "name": "x", "page_mm": [1, 2], "square_mm": -1})):
+    for broken in (
+        "{",
+        "[]",
+        "{}",
+        '{"kind": "grid"}',
+        json.dumps({"kind": "charuco", "name": "x", "page_mm": [1, 2], "square_mm": -1}),
+    ):
         (tmp_path / "b.json").write_text(broken)
         assert "b.json" in refusal(read_board, str(tmp_path / "b.json"))
     with pytest.raises(ValueError, match="too few markers"):

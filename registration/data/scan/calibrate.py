@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -61,7 +62,8 @@ def rough_lens(sightings: dict[int, Sighting], board: Board, start: Lens) -> Len
     flags |= cv2.CALIB_FIX_K3 | cv2.CALIB_FIX_K2
     _, K, distortion, *_ = cv2.calibrateCamera(places, pixels, start.size, start.K, np.zeros(5), flags=flags)
     sane = 0.2 < K[0, 0] / max(start.size) < 10 and abs(np.ravel(distortion)[0]) < 1
-    return Lens(float(K[0, 0]), K[:2, 2].copy(), np.ravel(distortion)[:4], start.size) if sane else start
+    middle, bent = np.array(K[:2, 2], float), np.array(np.ravel(distortion)[:4], float)
+    return Lens(float(K[0, 0]), middle, bent, start.size) if sane else start
 
 
 class Bundle:
@@ -105,11 +107,14 @@ class Bundle:
         lens = [] if self.fixed else [self.lens.f, *self.lens.centre, *self.lens.distortion]
         motion = [[*Rotation.from_matrix(poses[n].R).as_rotvec(), *poses[n].t] for n in self.names]
         start = np.array([*lens, *np.ravel(motion)])
-        done = least_squares(self.left, start, self.slopes, loss="huber", f_scale=1.0, x_scale="jac", tr_solver="lsmr",
+        slopes: Any = self.slopes
+        done = least_squares(self.left, start, slopes, loss="huber", f_scale=1.0, x_scale="jac", tr_solver="lsmr",
                              tr_options={"maxiter": 2000}, xtol=1e-10, ftol=1e-8, max_nfev=60)  # fmt: skip
         rest = self.left(done.x).reshape(-1, 2)
         moved = done.x[len(lens) :].reshape(-1, 6)
-        found = {n: Rigid(Rotation.from_rotvec(m[:3]).as_matrix(), m[3:]) for n, m in zip(self.names, moved, strict=True)}
+        found = {
+            n: Rigid(Rotation.from_rotvec(m[:3]).as_matrix(), m[3:]) for n, m in zip(self.names, moved, strict=True)
+        }
         residuals = dict(zip(self.names, np.split(-rest, self.ends), strict=True))
         return self.lens_of(done.x), found, residuals, 0.0 if self.fixed else self.doubt(done.x, rest)
 
@@ -136,7 +141,9 @@ def calibrate(sightings: dict[int, Sighting], board: Board, start: Lens, fixed: 
         errors = {n: float(np.median(np.linalg.norm(residuals[n], axis=1))) for n in kept}
         usual = float(np.median(list(errors.values())))
         if len(kept) < LEAST_IMAGES or usual > WORST * scale:
-            what = f"only {len(kept)} images" if len(kept) < LEAST_IMAGES else f"corners are {usual:.1f} px off, no images"
+            what = (
+                f"only {len(kept)} images" if len(kept) < LEAST_IMAGES else f"corners are {usual:.1f} px off, no images"
+            )
             raise UserError(f"{what} fit one camera and one flat board", f"{len(sightings)} images", MEND)
         bad = {n: e for n, e in errors.items() if e > max(WORST * scale, USUAL * usual)}
         if not bad and cleaned:

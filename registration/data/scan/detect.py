@@ -59,7 +59,7 @@ class Finder:
         H, good = cv2.findHomography(places, pixels, cv2.RANSAC, 5.0)
         if H is None or good.sum() < 8:
             return none
-        corners, pixels = refined(grey, H, self.board)
+        corners, pixels = refined(grey, np.asarray(H, float), self.board)
         return Sighting(corners, pixels, int(good.sum()) // 4)
 
     def other_boards(self, grey: NDArray[np.uint8]) -> str:
@@ -97,7 +97,9 @@ def refined(grey: NDArray[np.uint8], H: Array, board: Board) -> tuple[NDArray[np
     return numbers[good], out[good].astype(float)
 
 
-def crossing(grey: NDArray[np.uint8], pixels: NDArray[np.float32], arms: Array) -> NDArray[np.bool_]:  # (n, 2), (n, 2, 2)
+def crossing(
+    grey: NDArray[np.uint8], pixels: NDArray[np.float32], arms: Array
+) -> NDArray[np.bool_]:  # (n, 2), (n, 2, 2)
     """Whether two squares of one brightness meet two of another there, along the given directions, as they should."""
     import cv2
 
@@ -126,9 +128,13 @@ def pose_of(sighting: Sighting, board: Board, lens: Lens) -> tuple[Rigid, Array]
     best: tuple[Rigid, Array] | None = None
     for turn, shift in zip(turns, shifts, strict=True):
         turn, shift = cv2.solvePnPRefineLM(places, flat, np.eye(3), None, turn, shift)
-        T = Rigid(cv2.Rodrigues(turn)[0], np.ravel(shift))
+        T = Rigid(np.asarray(cv2.Rodrigues(turn)[0], float), np.asarray(shift, float).ravel())
         seen = T.apply(places)
-        off = np.linalg.norm(lens.pixels(seen) - sighting.pixels, axis=1) if (seen[:, 2] > 0).all() else np.full(len(flat), np.inf)
+        off = (
+            np.linalg.norm(lens.pixels(seen) - sighting.pixels, axis=1)
+            if (seen[:, 2] > 0).all()
+            else np.full(len(flat), np.inf)
+        )
         if best is None or np.median(off) < np.median(best[1]):
             best = T, off
     assert best is not None

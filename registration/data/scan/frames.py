@@ -67,7 +67,11 @@ class Video:
         """Frames, decoded one after the other."""
         import cv2
 
-        film, number, last = cv2.VideoCapture(str(self.place)), 0, max(wanted, default=-1) if wanted is not None else None
+        film, number, last = (
+            cv2.VideoCapture(str(self.place)),
+            0,
+            max(wanted, default=-1) if wanted is not None else None,
+        )
         try:
             while (last is None or number <= last) and film.grab():
                 if wanted is None or number in wanted:
@@ -90,7 +94,11 @@ class Photos:
         self.unread: dict[int, str] = {}
         if not self.files:
             raw = next((f for f in place.iterdir() if f.suffix.lower() in (".heic", ".heif", ".dng")), None)
-            mend = f"{raw.name} and its like must be exported as JPEG first" if raw else "expected .jpg, .png, .tif or .webp"
+            mend = (
+                f"{raw.name} and its like must be exported as JPEG first"
+                if raw
+                else "expected .jpg, .png, .tif or .webp"
+            )
             raise UserError("no photographs", place, mend)
 
     def __len__(self) -> int:
@@ -144,7 +152,11 @@ def shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     size = fitted(image.shape[1::-1], LONGEST)
-    return image if size == image.shape[1::-1] else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return (
+        image
+        if size == image.shape[1::-1]
+        else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +168,9 @@ class Look:
     size: tuple[int, int]
 
 
-def look_through(pictures: Pictures, finder: Finder, frames: int, tick: Tick = silent) -> tuple[dict[int, Look], int, Image]:
+def look_through(
+    pictures: Pictures, finder: Finder, frames: int, tick: Tick = silent
+) -> tuple[dict[int, Look], int, Image]:
     """Looks at the sharpest image of each stretch, how many images were read, and the last of them for messages."""
     import cv2
 
@@ -181,7 +195,9 @@ def look_through(pictures: Pictures, finder: Finder, frames: int, tick: Tick = s
     for place in list(best):
         look(place)
     if image is None:
-        raise UserError("nothing can be read", pictures.place, "it is damaged, or of a kind that OpenCV does not decode")
+        raise UserError(
+            "nothing can be read", pictures.place, "it is damaged, or of a kind that OpenCV does not decode"
+        )
     return looks, read, image
 
 

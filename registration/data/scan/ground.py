@@ -59,7 +59,9 @@ class Grid:
 
         H, (w, h) = self.homography(K, pose), size
         out = cv2.warpPerspective(picture, H, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        ahead = np.linalg.inv(H)[2] @ np.stack([*np.meshgrid(np.arange(w), np.arange(h)), np.ones((h, w))]).reshape(3, -1)
+        ahead = np.linalg.inv(H)[2] @ np.stack([*np.meshgrid(np.arange(w), np.arange(h)), np.ones((h, w))]).reshape(
+            3, -1
+        )
         return out, ahead.reshape(h, w) > 0
 
     def printed(self, board: Board) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -71,7 +73,8 @@ class Grid:
         h, w = self.shape
         flags = cv2.INTER_AREA | cv2.WARP_INVERSE_MAP
         ones = cv2.warpAffine(np.ones_like(ink), move, (w, h), flags=flags)
-        return cv2.warpAffine(cv2.GaussianBlur(ink, (3, 3), 0), move, (w, h), flags=flags), ones > 0.99
+        drawn = cv2.warpAffine(cv2.GaussianBlur(ink, (3, 3), 0), move, (w, h), flags=flags)
+        return np.asarray(drawn, np.float32), np.asarray(ones) > 0.99
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick, silent
 
 Masks = NDArray[np.bool_]  # (n, h, w)
+Odds = NDArray[np.float32]  # (n, h, w)
 VOXELS = 80  # along the hull's longest side
 TOLERATED = 0.06  # share of the images that may be wrong about a place
 SURE = 4.0  # log-odds of what is as sure as can be
@@ -62,7 +63,7 @@ class Views:
         return Cameras(K, np.stack([p.R for p in self.poses]), np.stack([p.t for p in self.poses]), w, h)
 
 
-def differences(views: Views, ground: Ground, light: tuple[float, float], where: Masks | None) -> tuple[Array, Array]:
+def differences(views: Views, ground: Ground, light: tuple[float, float], where: Masks | None) -> tuple[Odds, Odds]:
     """How far each pixel's colour is from the ground's, in any light that is allowed; and how much it means if it is not
     far: 1 on even ground, little at edges of the print, 0 where the ground is unknown. ``where`` it is of interest, if not everywhere."""
     size = (views.images.shape[2], views.images.shape[1])
@@ -110,7 +111,9 @@ def common_body(
 
     grid = Box.around(*box, VOXELS)
     distances = np.stack([signed_mask_distance(m, k) for m, k in zip(masks, known, strict=True)])
-    depth = hull_depth(views.cameras, distances, grid.points(), int(np.ceil(tolerated * len(masks)))).reshape(grid.shape)
+    depth = hull_depth(views.cameras, distances, grid.points(), int(np.ceil(tolerated * len(masks)))).reshape(
+        grid.shape
+    )
     pieces = np.zeros(grid.shape, np.int32)
     label(depth > 0, output=pieces)
     stands = np.unique(pieces[:, :, : max(2, int(6 / grid.step))])
@@ -173,7 +176,7 @@ def along_edges(odds: NDArray[np.float32], image: NDArray[np.uint8], reach: int)
     return mean(slope) * guide + mean(o - slope * g)
 
 
-def decided(views: Views, off: Array, trust: Array, noise: float, hull: Masks, reach: int) -> Masks:
+def decided(views: Views, off: Odds, trust: Odds, noise: float, hull: Masks, reach: int) -> Masks:
     """Each image cut by how it differs from the ground, by colours where that is unknown, within reach of the hull."""
     near, deep, out = grown(hull, reach), grown(hull, -reach), []
     for n, image in enumerate(views.images):
@@ -226,9 +229,7 @@ def shrunk(views: Views) -> Views:
     return Views(np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in views.images]), K, views.poses)
 
 
-def recut(
-    views: Views, board: Board, grid: Box, depth: NDArray[np.float32]
-) -> tuple[Masks, Box, NDArray[np.float32]]:
+def recut(views: Views, board: Board, grid: Box, depth: NDArray[np.float32]) -> tuple[Masks, Box, NDArray[np.float32]]:
     """Masks anew with what a hull tells: where the ground is bare, in what light, and where the object can be; and a new hull."""
     hull, reach = outlines(views, grid, depth), max(2, round(REACH * views.images.shape[2]))
     ground = learn_ground(views.images, views.K, views.poses, board, grown(hull, reach))
@@ -247,7 +248,9 @@ def first_body(views: Views, board: Board) -> tuple[Box, NDArray[np.float32]]:
 
     ground = learn_ground(views.images, views.K, views.poses, board)
     off, trust = differences(views, ground, light_on_board(views, ground, board, None), None)
-    closed = [cv2.morphologyEx((o > UNLIKE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) > 0 for o in off]
+    closed = [
+        cv2.morphologyEx((o > UNLIKE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) > 0 for o in off
+    ]
     size = board.size_mm
     box = np.array([*(-size / 2), 0.0]), np.array([*(size / 2), 0.7 * size.max()])
     return common_body(views, np.stack(closed), trust > 0, box, FIRST_TOLERATED)
@@ -269,7 +272,7 @@ def cut_out(views: Views, board: Board, tick: Tick = silent) -> Cut:
 def agreeing(views: Views, masks: Masks, board: Board) -> Cut:
     """Masks that somebody else made, and how well they agree."""
     size = board.size_mm
-    whole = np.array([*(-size / 2), -0.2 * size[1]]), np.array([*(size / 2), 0.7 * size.max()])
+    whole = np.array([*(-size / 2), 0.0]), np.array([*(size / 2), 0.7 * size.max()])
     every = np.ones_like(masks)
     try:
         grid, depth = common_body(views, masks, every, whole, TOLERATED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ def load(name: str) -> Segmenter:
     points = known()
     if name not in points:
         there = ", ".join(sorted(points)) or "none"
-        raise UserError(f"no segmenter named {name!r}", "--segmenter", f"installed: {there}; without one the board serves")
+        raise UserError(
+            f"no segmenter named {name!r}", "--segmenter", f"installed: {there}; without one the board serves"
+        )
     try:
-        found = points[name].load()
+        found: Any = points[name].load()
     except (ImportError, AttributeError) as error:
         mend = f"install what {points[name].value} needs"
         raise UserError(f"segmenter {name!r} cannot be loaded", error, mend) from error

@@ -66,7 +66,9 @@ def scan(
     p = params or ScanParams()
     by_others = segmenters.load(segmenter) if segmenter else None  # a wrong name costs no time
     finder = Finder(board)
-    looks, read, last = look_through(pictures, finder, p.frames, lambda done, total: tick(60 * done // max(total, 1), 100))
+    looks, read, last = look_through(
+        pictures, finder, p.frames, lambda done, total: tick(60 * done // max(total, 1), 100)
+    )
     good, bad = fit(looks)
     refuse(pictures, looks, bad, good, finder, last)
     size = next(iter(good.values())).size
@@ -80,7 +82,10 @@ def scan(
     tick(99, 100)
     refuse_discord(cut, by, pictures.place)
     unfit = misfits(cut)
-    dropped = {pictures.name(n): why for n, why in sorted((bad | calibration.dropped | {numbers[k]: w for k, w in unfit.items()}).items())}
+    dropped = {
+        pictures.name(n): why
+        for n, why in sorted((bad | calibration.dropped | {numbers[k]: w for k, w in unfit.items()}).items())
+    }
     kept = [k for k in range(len(numbers)) if k not in unfit]
     if len(kept) < LEAST_IMAGES:
         first = next(iter(unfit.values()))
@@ -104,13 +109,17 @@ def refuse(
     markers = max(look.sighting.markers for look in looks.values())
     if not markers:
         other = finder.other_boards(np.asarray(cv2.cvtColor(last, cv2.COLOR_RGB2GRAY), np.uint8))
-        seen = f"markers of {other} are there, this board has {finder.board.dictionary}" if other else "no markers at all"
+        seen = (
+            f"markers of {other} are there, this board has {finder.board.dictionary}" if other else "no markers at all"
+        )
         mend = f"{seen}; print it with: regpipe capture board --to board.pdf, and keep it in view"
         raise UserError(f"no board in {len(looks)} images", pictures.place, mend)
     kinds = Counter(why.split(":")[0] for why in bad.values())
     told = ", ".join(f"{why} {count}" for why, count in kinds.most_common())
     what = f"only {len(good)} of {len(looks)} images show enough of the board"
-    raise UserError(what, pictures.place, f"{told}; at most {markers} markers were read at once; {LEAST_IMAGES} images are needed")
+    raise UserError(
+        what, pictures.place, f"{told}; at most {markers} markers were read at once; {LEAST_IMAGES} images are needed"
+    )
 
 
 def fitting(lens: Lens, size: tuple[int, int]) -> Lens:
@@ -210,5 +219,7 @@ def misfits(cut: Cut) -> dict[int, str]:
         if rim or not mask.any():
             out[k] = "the object is cut off by the image's border" if rim else "the object is not in it"
         elif cut.agreement[k] < usual - UNFIT:
-            out[k] = f"its mask overlaps the others' common outline by {cut.agreement[k]:.2f} only, usual is {usual:.2f}"
+            out[k] = (
+                f"its mask overlaps the others' common outline by {cut.agreement[k]:.2f} only, usual is {usual:.2f}"
+            )
     return out

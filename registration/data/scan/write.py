@@ -20,7 +20,10 @@ def write_capture(folder: Path, scan: Scan, objid: int) -> None:
     for name in ("rgb", "mask_visib"):
         (folder / name).mkdir(parents=True)
     for n, image, mask in zip(scan.numbers, scan.views.images, scan.masks, strict=True):
-        for file, pixels in ((f"rgb/{n:06d}.png", image[..., ::-1]), (f"mask_visib/{n:06d}_000000.png", mask * np.uint8(255))):
+        for file, pixels in (
+            (f"rgb/{n:06d}.png", image[..., ::-1]),
+            (f"mask_visib/{n:06d}_000000.png", mask * np.uint8(255)),
+        ):
             if not cv2.imwrite(str(folder / file), pixels):
                 raise OSError(f"{folder / file} could not be written")
     R, t = np.stack([T.R for T in scan.views.poses]), np.stack([T.t for T in scan.views.poses])
@@ -28,7 +31,10 @@ def write_capture(folder: Path, scan: Scan, objid: int) -> None:
     write_json(folder / "scene_camera.json", scene_camera(scan.numbers, np.tile(scan.views.K, (len(R), 1, 1))))
     write_lens(folder / "intrinsics.json", scan.calibration.lens)
     write_board(folder / "board.json", scan.board)
-    images = {str(n): {"name": name, "mask_agreement": round(float(a), 4)} for n, name, a in zip(scan.numbers, scan.names, scan.agreement, strict=True)}
+    images = {
+        str(n): {"name": name, "mask_agreement": round(float(a), 4)}
+        for n, name, a in zip(scan.numbers, scan.names, scan.agreement, strict=True)
+    }
     facts = {"made_by": "regpipe capture", "reprojection_px": round(scan.calibration.rms, 4), "masks_by": scan.masks_by, "read": scan.read,
              "images": images, "dropped": scan.dropped}  # fmt: skip
     (folder / "scan.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

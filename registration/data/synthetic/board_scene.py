@@ -18,6 +18,7 @@ from registration.geometry.rays import MISS, Caster
 from registration.geometry.rigid import Array, Rigid
 
 Rng = np.random.Generator
+Light = NDArray[np.float32]  # linear brightness or albedo
 TEXEL, SHADE = 0.4, 2.0  # mm: of what is printed, of where shadows fall
 REACH, TABLE = 260.0, 700.0  # mm from the middle: where shadows are drawn, where the table ends
 SOFT = 6  # rays to a lamp from each place
@@ -112,15 +113,15 @@ def lamps_over(rng: Rng) -> list[Lamp]:
     return [Lamp(key, 0.62, True), Lamp(fill, 0.22, False)]
 
 
-def sample(picture: Array, low: Array, step: float, places: Array) -> Array:  # (h, w[, 3]), (2,), (..., 2) mm
+def sample(picture: Light, low: Array, step: float, places: NDArray) -> Light:  # (h, w[, 3]), (2,), (..., 2) mm
     """A picture that lies on the table, x to the right and y down its rows from ``low``; its rim goes on."""
     import cv2
 
     u, v = np.moveaxis(((places - low) / step - 0.5).astype(np.float32), -1, 0)
-    return cv2.remap(picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.remap(picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def sheet(board: Board, black: bool) -> tuple[Array, Array]:
+def sheet(board: Board, black: bool) -> tuple[Light, Array]:
     """The printed page, linear albedo (h, w, 3), y upwards, and its lower left corner."""
     ink, _ = board.ink(TEXEL)
     dark, light = ((0.12,) * 3, (0.93,) * 3) if black else (DARK, LIGHT)
@@ -133,16 +134,19 @@ def sheet(board: Board, black: bool) -> tuple[Array, Array]:
     return np.ascontiguousarray(page[::-1], np.float32), low
 
 
-def wood(rng: Rng) -> Array:  # (h, w, 3) linear albedo, 2 mm a pixel
+def wood(rng: Rng) -> Light:  # (h, w, 3) linear albedo, 2 mm a pixel
     """A table top with some grain."""
     n = int(TABLE)
     grain = gaussian_filter(rng.normal(size=(n, n)), (1, 18)) * 12 + gaussian_filter(rng.normal(size=(n, n)), 6) * 3
     return np.clip(np.array([0.30, 0.19, 0.11]) * (1 + 0.12 * grain[..., None]), 0.02, 0.9).astype(np.float32)
 
 
-def room(rng: Rng) -> Array:  # (180, 360, 3) linear brightness by direction
+def room(rng: Rng) -> Light:  # (180, 360, 3) linear brightness by direction
     """Walls with things on them."""
-    walls = np.full((180, 360, 3), 0.25) + 0.1 * gaussian_filter(rng.normal(size=(180, 360, 3)), (8, 8, 0), mode="wrap") * 20
+    walls = (
+        np.full((180, 360, 3), 0.25)
+        + 0.1 * gaussian_filter(rng.normal(size=(180, 360, 3)), (8, 8, 0), mode="wrap") * 20
+    )
     for _ in range(40):
         y, x, h, w = rng.integers((0, 0, 6, 6), (170, 350, 40, 50))
         walls[y : y + h, x : x + w] = rng.uniform(0.03, 0.7, 3)
@@ -163,20 +167,20 @@ class Set:
         self.rays = np.concatenate([flat, np.ones((len(flat), 1))], 1)
         self.rays = (self.rays / np.linalg.norm(self.rays, axis=1, keepdims=True)).astype(np.float32)
         self.jitter = rng.normal(0, 0.035, (SOFT, 3))
-        self.shade: tuple[float, Array] | None = None
+        self.shade: tuple[float, Light] | None = None
 
     def hung(self, turn: float) -> list[tuple[Lamp, Array]]:
         """The lamps, and where the board sees them."""
         R = Rigid.exp([0, 0, turn, 0, 0, 0]).R
         return [(lamp, R @ lamp.direction) for lamp in self.lamps]
 
-    def shadows(self, turn: float) -> Array:  # (n, n) light that reaches the table
+    def shadows(self, turn: float) -> Light:  # (n, n) light that reaches the table
         """Drawn anew only if the lamps have turned."""
         if self.shade and self.shade[0] == turn:
             return self.shade[1]
         n = int(2 * REACH / SHADE)
         x = (np.arange(n) + 0.5) * SHADE - REACH
-        ground = np.stack([*np.meshgrid(x, x), np.full((n, n), 0.01)], -1).reshape(-1, 3)
+        ground = np.stack([*np.meshgrid(x, x), np.full((n, n), 0.01)], -1).reshape(-1, 3).astype(np.float64)
         light = np.full(len(ground), 0.26)
         for lamp, to in self.hung(turn):
             seen = 1.0
@@ -190,9 +194,11 @@ class Set:
         self.shade = turn, light.reshape(n, n).astype(np.float32)
         return self.shade[1]
 
-    def ground(self, eye: Array, rays: Array, turn: float) -> Array:  # (3,), (h, w, 3) -> (h, w, 3)
+    def ground(self, eye: Array, rays: Light, turn: float) -> Light:  # (3,), (h, w, 3) -> (h, w, 3)
         """Page, table and room, without the part."""
-        drop = np.where(rays[..., 2] < -1e-6, np.float32(-eye[2]) / np.minimum(rays[..., 2], np.float32(-1e-6)), np.float32(1e6))
+        drop = np.where(
+            rays[..., 2] < -1e-6, np.float32(-eye[2]) / np.minimum(rays[..., 2], np.float32(-1e-6)), np.float32(1e6)
+        )
         places = eye[:2].astype(np.float32) + drop[..., None] * rays[..., :2]
         R = Rigid.exp([0, 0, -turn, 0, 0, 0]).R
         there = places @ R[:2, :2].T.astype(np.float32)  # in the room
@@ -245,11 +251,13 @@ def filmed(linear: Array, rng: Rng, noise: float, blur: float) -> NDArray[np.uin
         reach = length / 2 * np.array([np.cos(angle), np.sin(angle)])
         ends = [tuple(round(v) for v in n // 2 + sign * reach) for sign in (-1, 1)]
         cv2.line(kernel, ends[0], ends[1], 1.0)
-        linear = cv2.filter2D(linear, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
+        linear = np.asarray(cv2.filter2D(linear, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), float)
     soft = blur * rng.choice([0.4, rng.uniform(1.5, 3)], p=[0.93, 0.07]) * max(h, w) / 960
     linear = gaussian_filter(linear, (max(soft, 0.35), max(soft, 0.35), 0))
     y, x = np.mgrid[:h, :w]
     vignette = 1 - 0.12 * ((x / w - 0.5) ** 2 + (y / h - 0.5) ** 2) / 0.5
     bright = np.clip(linear * vignette[..., None] * rng.uniform(0.92, 1.08), 0, 1.2) ** (1 / 2.2)
-    image = bright * np.array([1.0, 0.99, 0.97]) + noise * rng.normal(0, 1, bright.shape) * (0.005 + 0.01 * np.sqrt(bright))
+    image = bright * np.array([1.0, 0.99, 0.97]) + noise * rng.normal(0, 1, bright.shape) * (
+        0.005 + 0.01 * np.sqrt(bright)
+    )
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
