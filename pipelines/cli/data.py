@@ -98,6 +98,39 @@ def synth(name: str, bop_root: Path, objects: int, views: int, size: int, kinds:
 @data.command()
 @click.argument("name")
 @ROOT
+@click.option("--frames", type=int, default=150, show_default=True, help="Of each film.")
+@click.option("--size", type=(int, int), default=(960, 540), show_default=True, help="Width and height, pixels.")
+@click.option("--kind", type=click.Choice(["none", "near", "exact"]), default="none", show_default=True, help="Symmetry of the part.")
+@click.option("--mesh", type=click.Path(path_type=Path), help="Your own mesh in millimetres, instead of a procedural part.")
+@click.option("--tone", type=click.FloatRange(0.01, 0.95), default=0.45, show_default=True, help="0.03: black, 0.9: white.")
+@click.option("--turntable", is_flag=True, help="The board turns with the part, the camera stands.")
+@click.option("--black", is_flag=True, help="The board is printed in black.")
+@click.option("--photos", is_flag=True, help="Folders of photographs in place of films.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--force", is_flag=True, help="Replace films of this name.")
+def video(name: str, bop_root: Path, frames: int, size: tuple[int, int], kind: str, mesh: Path | None, tone: float, turntable: bool,
+          black: bool, photos: bool, seed: int, force: bool) -> int:  # fmt: skip
+    """Film a part on the printed board, as it stands and turned over: NAME/up.mp4, NAME/down.mp4; the truth in NAME_truth."""
+    import numpy as np
+
+    from pipelines.cli.bars import bar
+    from registration.data.scan.board import BOARDS
+    from registration.data.synthetic.board_scene import FilmParams
+    from registration.data.synthetic.dataset import load_part
+    from registration.data.synthetic.film import make_films
+    from registration.data.synthetic.parts import make_part
+
+    part = load_part(mesh) if mesh else make_part(kind, np.random.default_rng(seed))  # type: ignore[arg-type]
+    params = FilmParams(frames, *size, turntable=turntable, black=black)
+    with bar(f"filming {name}") as tick:
+        place = make_films(bop_root, name, part, tone, BOARDS["a4"], seed, params, photos, force, tick)
+    click.echo(f"{place}   (truth, for judging only: {place}_truth)")
+    return Exit.ACCEPTED
+
+
+@data.command()
+@click.argument("name")
+@ROOT
 @click.option("--url", envvar="REGPIPE_DATA_URL", help="A mirror: the folder that holds the archives.")
 def download(name: str, bop_root: Path, url: str | None) -> int:
     """Fetch the public data set NAME; an interrupted download goes on where it stopped."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "view": ("pipelines.cli.view:view", "Look at one object: in a window, in the browser, as a picture."),
     "dashboard": ("pipelines.cli.dashboard:dashboard", "A data set as a whole in the browser."),
     "export": ("pipelines.cli.export:export", "Write results for other tools."),
+    "capture": ("pipelines.cli.capture:capture", "From a film or photographs of an object on a printed board to a capture."),
     "data": ("pipelines.cli.data:data", "Make or download data sets."),
     "bench": ("pipelines.cli.bench:bench", "Score runs against ground truth."),
     "source": ("pipelines.cli.source:source", "The sources of hypotheses."),
