@@ -217,7 +217,7 @@ class Set:
         """Linear brightness (h, w, 3) of frame i without noise, and how much of each pixel is the part, (h, w)."""
         film, s = self.film, OVERSAMPLING
         (w, h), pose, turn = film.lens.size, film.poses[i], float(film.turns[i])
-        rays = self.rays @ pose.R.astype(np.float32)
+        rays = np.asarray(self.rays @ pose.R, np.float32)
         eye = -pose.R.T @ pose.t
         image = self.ground(eye, rays.reshape(h * s, w * s, 3), turn).reshape(-1, 3)
         pixels = film.lens.pixels(pose.apply(film.mesh.vertices))
