@@ -224,7 +224,7 @@ class Set:
         low, high = np.clip((pixels.min(0) - 2) * s, 0, None), (pixels.max(0) + 3) * s
         rows, columns = slice(int(low[1]), int(min(high[1], h * s))), slice(int(low[0]), int(min(high[0], w * s)))
         worth = np.arange(h * w * s * s).reshape(h * s, w * s)[rows, columns].ravel()
-        distance, face = self.caster.first_hits(eye, rays[worth])
+        distance, face = self.caster.first_hits(eye, rays[worth].astype(float))
         hit = face != MISS
         d = rays[worth[hit]].astype(float)
         p = eye + distance[hit, None] * d
