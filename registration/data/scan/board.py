@@ -72,7 +72,7 @@ class Board:
         """Inner corners of the squares, by their number, in the board's frame."""
         column, row = np.meshgrid(np.arange(1, self.columns), np.arange(1, self.rows))
         places = np.stack([column - self.columns / 2, self.rows / 2 - row, 0 * row], -1)
-        return self.square_mm * places.reshape(-1, 3)
+        return np.asarray(self.square_mm * places.reshape(-1, 3), np.float64)
 
     def dark(self) -> Array:  # (n, 4): x, y of the lower left corner, width, height, mm in the board's frame
         """Rectangles of dark ink: half of the squares, and the dark cells of the markers in the others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def load(name: str) -> Segmenter:
         raise UserError(f"segmenter {name!r} cannot be loaded", error, mend) from error
     if not callable(found):
         raise UserError(f"segmenter {name!r} is no function", points[name].value, "it takes an image and a hint")
-    return found
+    return cast(Segmenter, found)
 
 
 def asked(segmenter: Segmenter, image: NDArray[np.uint8], hint: NDArray[np.bool_], name: str) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from registration.progress import Tick, silent
 
 UNFIT = 0.12
 """A mask whose overlap with the common outline is less than the median by so much is left out."""
-DISCORD = 0.6
+DISCORD = 0.8
 """Masks that agree by less are refused altogether."""
 NARROW_DEG = 25.0
 """Directions that all lie within so small an angle show one side only."""
@@ -82,10 +82,9 @@ def scan(
     tick(99, 100)
     refuse_discord(cut, by, pictures.place)
     unfit = misfits(cut)
-    dropped = {
-        pictures.name(n): why
-        for n, why in sorted((bad | calibration.dropped | {numbers[k]: w for k, w in unfit.items()}).items())
-    }
+    unread = pictures.unread if isinstance(pictures, Photos) else {}
+    faults = unread | bad | calibration.dropped | {numbers[k]: why for k, why in unfit.items()}
+    dropped = {pictures.name(n): why for n, why in sorted(faults.items())}
     kept = [k for k in range(len(numbers)) if k not in unfit]
     if len(kept) < LEAST_IMAGES:
         first = next(iter(unfit.values()))

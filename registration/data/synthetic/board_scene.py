@@ -217,14 +217,14 @@ class Set:
         """Linear brightness (h, w, 3) of frame i without noise, and how much of each pixel is the part, (h, w)."""
         film, s = self.film, OVERSAMPLING
         (w, h), pose, turn = film.lens.size, film.poses[i], float(film.turns[i])
-        rays = self.rays @ pose.R.astype(np.float32)
+        rays = np.asarray(self.rays @ pose.R, np.float32)
         eye = -pose.R.T @ pose.t
         image = self.ground(eye, rays.reshape(h * s, w * s, 3), turn).reshape(-1, 3)
         pixels = film.lens.pixels(pose.apply(film.mesh.vertices))
         low, high = np.clip((pixels.min(0) - 2) * s, 0, None), (pixels.max(0) + 3) * s
         rows, columns = slice(int(low[1]), int(min(high[1], h * s))), slice(int(low[0]), int(min(high[0], w * s)))
         worth = np.arange(h * w * s * s).reshape(h * s, w * s)[rows, columns].ravel()
-        distance, face = self.caster.first_hits(eye, rays[worth])
+        distance, face = self.caster.first_hits(eye, rays[worth].astype(float))
         hit = face != MISS
         d = rays[worth[hit]].astype(float)
         p = eye + distance[hit, None] * d
