@@ -40,6 +40,7 @@ from registration.data.params import CaptureParams
 from registration.data.units import NOMINAL_MM, UNITS_MM, size_of_object
 from registration.errors import UserError
 from registration.geometry.rigid import Array
+from registration.geometry.rotation import farthest
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +137,7 @@ def spread(entries: list[Listed], most: int) -> list[Listed]:
     K, R, t = stacked(entries)
     eye = -np.einsum("nji,nj->ni", R, t) - middle_of(K, R, t, K[:, :2, 2])
     eye /= np.linalg.norm(eye, axis=1, keepdims=True) + 1e-12
-    chosen, nearest = [0], eye @ eye[0]
-    while len(chosen) < most:
-        nearest[chosen[-1]] = np.inf
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, eye @ eye[chosen[-1]])
-    return [entries[i] for i in sorted(chosen)]
+    return [entries[i] for i in farthest(eye, most)]
 
 
 def of_usual_size(frames: list[Frame]) -> tuple[list[Frame], list[BadFrame]]:

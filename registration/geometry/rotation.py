@@ -30,6 +30,18 @@ def spread_directions(n: int) -> Array:  # (n, 3)
     return np.stack([r * np.cos(a), r * np.sin(a), z], 1)
 
 
+def farthest(directions: Array, most: int) -> list[int]:  # (n, 3) unit
+    """At most so many of them, from the first on always the one that lies farthest from those before; in their old order."""
+    if len(directions) <= most:
+        return list(range(len(directions)))
+    chosen, nearest = [0], directions @ directions[0]
+    while len(chosen) < most:
+        nearest[chosen[-1]] = np.inf
+        chosen.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, directions @ directions[chosen[-1]])
+    return sorted(chosen)
+
+
 def angles_between_deg(A: Array, B: Array) -> Array:  # (n, 3, 3), (m, 3, 3) -> (n, m)
     """Angle of the turn between every rotation of A and every one of B."""
     trace = np.einsum("nij,mij->nm", A, B)

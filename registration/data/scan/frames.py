@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from registration.data.bop import SUFFIXES, spread
-from registration.data.bop_entries import Entry
+from registration.data.bop import SUFFIXES
 from registration.data.images import BadFrame, read_colour, read_image
 from registration.data.scan.board import Board
 from registration.data.scan.detect import Finder, Sighting, pose_of, sharpness
 from registration.data.scan.lens import Lens, fitted
 from registration.errors import UserError
+from registration.geometry.rotation import farthest
 from registration.progress import Tick, silent
 
 LOOKED_AT = 4
@@ -222,8 +222,7 @@ def fit(looks: dict[int, Look]) -> tuple[dict[int, Look], dict[int, str]]:
 
 def choose(looks: dict[int, Look], board: Board, lens: Lens, frames: int) -> list[int]:
     """So many images whose directions are as far apart as can be."""
-    entries = []
-    for n, look in looks.items():
-        T, _ = pose_of(look.sighting, board, lens)
-        entries.append(Entry(n, 0, None, lens.K, T.R, T.t, 1.0))
-    return [e.id for e in spread(entries, frames)]
+    poses = [pose_of(look.sighting, board, lens)[0] for look in looks.values()]
+    eyes = np.array([T.inverse().t for T in poses]).reshape(-1, 3)
+    numbers = list(looks)
+    return [numbers[k] for k in farthest(eyes / np.linalg.norm(eyes, axis=1, keepdims=True), frames)]
