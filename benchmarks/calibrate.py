@@ -28,11 +28,12 @@ from scipy.spatial import KDTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipelines.bench.score import mesh_of, truths
+from pipelines.bench.score import truths
 from pipelines.bucket import open_store
 from pipelines.halves import kept
 from pipelines.store import Store
 from registration.data.capture import Capture
+from registration.geometry.mesh import read_mesh
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Clouds, NerfHalf
 from registration.progress import silent
@@ -102,7 +103,7 @@ class Off:
         """By a dense sample of the true surface."""
         self.facts = json.loads(file.read_text())
         self.G, self.d = Rigid.from_matrix(self.facts["T_up_from_down"]), float(self.facts["diameter"])
-        points = mesh_of(file.with_suffix(".ply")).sample(200_000, np.random.default_rng(1))[0]
+        points = read_mesh(file.with_suffix(".ply")).sample(200_000, np.random.default_rng(1))[0]
         self.tree, self.some = KDTree(points), points[:4000]
 
     def h95(self, T: Rigid) -> float:

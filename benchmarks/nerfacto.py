@@ -23,12 +23,11 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.bench.halves import judge
-from pipelines.bench.score import mesh_of
 from registration.data.capture import Capture
 from registration.data.kinds import find_pair, read
 from registration.data.params import CaptureParams
 from registration.geometry.hull import Box
-from registration.geometry.mesh import TriMesh
+from registration.geometry.mesh import TriMesh, read_mesh
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import cloud_of
 from registration.nerf.command import environment, versions
@@ -116,7 +115,7 @@ def judged(level: Level, capture: Capture, held: NDArray[np.int64], mesh: TriMes
 def truth_of(folder: Path, objid: int, side: str) -> tuple[TriMesh, float]:
     """The true surface in the frame of one half, and its diameter."""
     file = folder / f"obj_{objid:06d}.json"
-    facts, mesh = json.loads(file.read_text()), mesh_of(file.with_suffix(".ply"))
+    facts, mesh = json.loads(file.read_text()), read_mesh(file.with_suffix(".ply"))
     T_up_from_down = Rigid.from_matrix(facts["T_up_from_down"])
     return (mesh if side == "up" else mesh.moved(T_up_from_down.inverse())), float(facts["diameter"])
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from pipelines.bench.score import mesh_of, surface, truths
+from pipelines.bench.score import surface, truths
 from pipelines.bucket import open_store
 from pipelines.halves import kept
 from pipelines.store import Store, Where
@@ -20,7 +20,7 @@ from registration.data.capture import Capture
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
 from registration.geometry.distance import chamfer_parts
-from registration.geometry.mesh import TriMesh
+from registration.geometry.mesh import TriMesh, read_mesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import views_of
@@ -68,7 +68,7 @@ def two_sided(vertices: Array, faces: NDArray, truth: Path, d: float) -> float:
 def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool) -> dict[str, Any]:
     """How well both halves, brought together by the true transform, meet the true surface: fused, and trained jointly."""
     fused = fuse(models[0], models[1], T, FuseParams(), np.random.default_rng(0))
-    mesh = mesh_of(truth.with_suffix(".ply"))
+    mesh = read_mesh(truth.with_suffix(".ply"))
     again = mesh.sample(20_000, np.random.default_rng(1))[0]
     out: dict[str, Any] = {
         "fused": two_sided(fused.vertices, fused.faces, truth, d),
@@ -90,7 +90,7 @@ def score_object(store: Store, name: str, truth: Path, whole: bool, full: bool) 
     """A row for each half; with ``whole`` also how well both, brought together by the true transform, meet the surface."""
     facts = json.loads(truth.read_text())
     d, T = float(facts["diameter"]), Rigid.from_matrix(facts["T_up_from_down"])
-    mesh = mesh_of(truth.with_suffix(".ply"))
+    mesh = read_mesh(truth.with_suffix(".ply"))
     clouds = kept(store, name, "clouds", Clouds)
     rows, models = [], []
     for half, true in (("up", mesh), ("down", mesh.moved(T.inverse()))):

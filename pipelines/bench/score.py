@@ -14,23 +14,15 @@ from pipelines.results import read_result
 from pipelines.store import Where
 from registration.errors import UserError
 from registration.geometry.distance import chamfer_parts
-from registration.geometry.mesh import TriMesh
+from registration.geometry.mesh import read_mesh
 from registration.geometry.rigid import Array, Rigid
 
 POINTS = 20_000
 
 
-def mesh_of(file: Path) -> TriMesh:
-    """A mesh file's triangles."""
-    import trimesh
-
-    mesh: Any = trimesh.load(file, process=False)
-    return TriMesh(np.asarray(mesh.vertices, float), np.asarray(mesh.faces, np.int64))
-
-
 def surface(file: Path) -> Array:  # (n, 3)
     """Even points on a mesh file, always the same ones."""
-    return mesh_of(file).sample(POINTS, np.random.default_rng(0))[0]
+    return read_mesh(file).sample(POINTS, np.random.default_rng(0))[0]
 
 
 def truths(folder: Path) -> list[Path]:
@@ -73,7 +65,7 @@ def score_one(run: Path, truth: Path, store: Where | None = None) -> dict[str, A
         row |= {"chamfer": float(c.mean() + e.mean()) / 2 / d, "complete": float((e < 0.02 * d).mean())}
     run = run.resolve()
     kept = open_store(store or run.parent / ".store")
-    return row | score_labels(run / truth.stem, result, facts, mesh_of(truth.with_suffix(".ply")), kept)
+    return row | score_labels(run / truth.stem, result, facts, read_mesh(truth.with_suffix(".ply")), kept)
 
 
 def score_all(runs: Path, truth: Path, store: Where | None = None) -> list[dict[str, Any]]:
