@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import struct
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from registration.data.capture import Capture
 from registration.geometry.rigid import Rigid
 
 
@@ -117,6 +119,66 @@ def read_capture_words(file: Path) -> object:
     from registration.data.bop_entries import read_entries
 
     return read_entries(file.parent, None)
+
+
+def transforms(folder: Path) -> list[Path]:
+    """transforms.json of a nerfstudio data set of five images with a bent lens."""
+    from registration.data.nerfstudio_write import write_nerfstudio
+
+    write_nerfstudio(five(folder), folder / "set")
+    file = folder / "set/transforms.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"camera_model": "OPENCV", "k1": 0.01, "p2": 1e-3}))
+    return [file]
+
+
+def models(folder: Path) -> list[Path]:
+    """COLMAP's cameras and images of five views, as text and binary."""
+    from registration.data.colmap_write import write_colmap
+
+    for ending in ("txt", "bin"):
+        write_colmap(five(folder / ending), folder / ending / "set")
+    text, binary = (folder / ending / "set/sparse/0" for ending in ("txt", "bin"))
+    as_binary(binary)
+    return [text / "cameras.txt", text / "images.txt", binary / "cameras.bin", binary / "images.bin"]
+
+
+def as_binary(place: Path) -> None:
+    """The same model in COLMAP's binary form; one camera is made an OPENCV one, one image gets points."""
+    from registration.data.colmap_files import read_cameras_txt, read_images_txt
+
+    cameras, images = read_cameras_txt(place / "cameras.txt"), read_images_txt(place / "images.txt")
+    body = [struct.pack("<Q", len(cameras))]
+    for n, (number, camera) in enumerate(cameras.items()):
+        params = [*camera.params, *([0.01, 0.0, 1e-3, 0.0] if n == 0 else [])]
+        body.append(struct.pack(f"<IiQQ{len(params)}d", number, 4 if n == 0 else 1, *camera.size, *params))
+    (place / "cameras.bin").write_bytes(b"".join(body))
+    body = [struct.pack("<Q", len(images))]
+    for n, image in enumerate(images):
+        seen = [(1.5, 2.5, -1), (3.5, 4.5, 7)] if n == 0 else []
+        body.append(struct.pack("<I7dI", image.id, *image.wxyz, *image.t, image.camera))
+        body.append(image.name.encode() + b"\0" + struct.pack("<Q", len(seen)))
+        body += [struct.pack("<ddq", *point) for point in seen]
+    (place / "images.bin").write_bytes(b"".join(body))
+    for name in ("cameras.txt", "images.txt"):
+        (place / name).unlink()
+
+
+def five(folder: Path) -> Capture:
+    """A capture of five images."""
+    from registration.data.bop import read_scene
+    from registration.data.params import CaptureParams
+    from tests.data.make import make_scene
+
+    return read_scene(make_scene(folder / "scene", n=5), "a", 1, CaptureParams(min_views=2))
+
+
+def read_listed(file: Path) -> object:
+    """What a capture's files say, of any kind; and the whole capture, where that much is sound."""
+    from registration.data.kinds import read, spec_of
+    from registration.data.params import CaptureParams
+
+    folder = next(p for p in file.parents if p.name == "set")
+    return read(spec_of(folder, "up", "--up"), CaptureParams(min_views=2, skip_bad=2))
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -13,6 +13,8 @@ from registration.data.images import BadFrame, Size
 from registration.data.lens import Lens
 from registration.geometry.rigid import Array
 
+LONGEST_NAME, LONGEST_WAY = 240, 2_000
+"""Bytes of a file's name, with room for an ending, and letters of all folders with it."""
 STRETCH = 0.01
 """How far a rotation's singular values may be from one: rounding passes, a scale does not."""
 
@@ -69,6 +71,8 @@ def within(folder: Path, name: str, blame: Path) -> Path:
     way = os.path.relpath(os.path.normpath(folder / name), os.path.normpath(folder))
     if "\0" in name or way.split(os.sep)[0] in (os.pardir, os.curdir):
         raise BadFrame(blame, f"it names {name!r}, which is not inside the capture's folder")
+    if len(way) > LONGEST_WAY or max(len(part.encode("utf-8", "replace")) for part in way.split(os.sep)) > LONGEST_NAME:
+        raise BadFrame(blame, f"it names {name[:40]!r}..., longer than any file's name")
     return folder / way
 
 

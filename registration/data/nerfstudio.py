@@ -86,7 +86,7 @@ def listed(id: int, frame: Any, body: dict[str, Any], folder: Path, applied: App
     if not colour.suffix and colour.with_suffix(".png").is_file():
         colour = colour.with_suffix(".png")  # as Blender's data sets have it
     size, model = size_of_frame(says, file), says.get("camera_model", "OPENCV")
-    if model not in BENDS:
+    if not isinstance(model, str) or model not in BENDS:
         raise BadFrame(file, f"camera_model {model!r} is not one of {', '.join(BENDS)}")
     K = intrinsics(says, size, colour, file)
     K[:2, 2] -= shift
