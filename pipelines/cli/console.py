@@ -64,12 +64,12 @@ def explain_crash(error: BaseException) -> None:
 
 def summary(console: Console, name: str, result: dict[str, Any], out: Path, quiet: bool) -> None:
     """The verdict, in words and numbers."""
-    import numpy as np
+    from registration.geometry.rigid import Rigid
 
     word = "[bold green]accepted" if result["accepted"] else "[bold yellow]not accepted"
     share = 100 * result["chamfer_mm"] / result["diameter_mm"]
-    R = np.array(result["T_up_from_down"])[:3, :3]
-    turn = np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1)))
+    turn = Rigid.from_similarity(result["T_up_from_down"]).angle_deg()
+    mm = "mm" if result.get("metric", True) else "assumed mm"
     seconds = sum(result["stages"].values())
     if quiet:
         console.print(
@@ -81,9 +81,11 @@ def summary(console: Console, name: str, result: dict[str, Any], out: Path, quie
     table.add_row("verdict", f"{word}[/], confidence {result['confidence']:.3f}")
     table.add_row(
         "halves apart",
-        f"{result['chamfer_mm']:.2f} mm where both saw the object, {share:.2f} % of its {result['diameter_mm']:.0f} mm",
+        f"{result['chamfer_mm']:.2f} {mm} where both saw the object, {share:.2f} % of its {result['diameter_mm']:.0f} {mm}",
     )
     table.add_row("turned by", f"{turn:.0f}° between the captures")
+    if result.get("scale", 1.0) != 1.0:
+        table.add_row("scale", f"lengths of down times {result['scale']:.4f} are lengths of up")
     if result["alternatives"]:
         same = all(a.get("same_model") for a in result["alternatives"])
         table.add_row(
