@@ -42,6 +42,9 @@ from registration.errors import UserError
 from registration.geometry.rigid import Array
 from registration.geometry.rotation import farthest
 
+FARTHEST = 1e9
+"""A camera as many units away was not measured."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -91,6 +94,8 @@ def look(listing: Listing, entry: Listed, most: int) -> Frame:
         if not (-width < cx < 2 * width and -height < cy < 2 * height):
             reason = f"the principal point ({cx:g}, {cy:g}) is far outside the {width} x {height} image"
             raise BadFrame(listing.lenses, reason)
+        if not np.abs(entry.t).max() < FARTHEST:
+            raise BadFrame(listing.poses, f"the camera stands {np.abs(entry.t).max():.3g} units away")
         mask = read_alpha(entry.colour, size) if entry.mask is None else read_mask(entry.mask, size)
         if entry.lens:
             mask = entry.lens.straight(mask.astype(np.float32), entry.K) > 0.5
