@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-from pipelines.cli.main import complain, of_the_disk
+from pipelines.cli.main import complain
+from registration.errors import of_the_disk
 
 LOG = logging.getLogger("regpipe")
 STATE: dict[str, Any] = {"log": None, "verbose": False}

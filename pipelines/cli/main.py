@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from enum import IntEnum
@@ -27,20 +26,6 @@ COMMANDS = {
     "bench": ("pipelines.cli.bench:bench", "Score runs against ground truth."),
     "source": ("pipelines.cli.source:source", "The sources of hypotheses."),
 }
-
-
-MENDS = {
-    errno.ENOSPC: "make room, or name another place with --out or --store",
-    errno.EDQUOT: "make room, or name another place with --out or --store",
-    errno.EFBIG: "this disk or user may not hold so large a file",
-    errno.EROFS: "name a place that can be written with --out or --store",
-    errno.EACCES: "ask for the right to read and write there, or name another place",
-    errno.EPERM: "ask for the right to write there, or name another place",
-    errno.ENOTDIR: "a file stands where a folder should: remove it, or name another place",
-    errno.EEXIST: "a file stands where a folder should: remove it, or name another place",
-    errno.EIO: "the disk may be failing",
-}
-"""What is none of our mistakes, and how to mend it."""
 
 
 class Exit(IntEnum):
@@ -95,14 +80,6 @@ def cli() -> None:
 def complain(text: str) -> None:
     """One line to standard error."""
     click.echo("regpipe: " + " ".join(text.split()), err=True)
-
-
-def of_the_disk(error: BaseException) -> str | None:
-    """What the disk or its rights have against us, as one line; None if it is something else."""
-    if not isinstance(error, OSError) or error.errno not in MENDS:
-        return None
-    where = f": {error.filename}" if error.filename else ""
-    return f"{error.strerror}{where} ({MENDS[error.errno]}; what was finished is kept, the same command goes on)"
 
 
 def main(args: list[str] | None = None) -> None:

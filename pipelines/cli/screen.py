@@ -104,7 +104,7 @@ class Screen:
         self._tell_fresh(name)
         if file:
             file.close()
-        if outcome.state == "wrong":
+        if outcome.state in ("wrong", "disk"):
             complain(f"{name}: {outcome.text}")
         elif outcome.state == "failed":
             where = f" (the traceback is in {file.baseFilename})" if file else ""

@@ -34,13 +34,17 @@ class Row:
     """Seconds."""
 
 
+End = Literal["wrong", "disk", "failed"]
+"""Of the user's making; the disk's or its rights'; a mistake of ours."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an object ended."""
 
     name: str
-    state: Literal["done", "wrong", "failed"]
-    """Of these ``wrong`` is what the user can mend."""
+    state: Literal["done"] | End
+    """How it ended."""
     result: dict[str, Any] | None = None
     """The content of result.json, if it was published."""
     text: str = ""

@@ -10,12 +10,13 @@ from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pipelines.engines.board import End
 from pipelines.execute import External, Run, Watcher
 from pipelines.graph import Graph, Needs
 from pipelines.memory import OutOfMemory, ran_out
 from pipelines.presets import Config
 from pipelines.store import Store
-from registration.errors import UserError
+from registration.errors import UserError, of_the_disk
 
 PUBLISH = "publish"
 """What follows the last stage: the results become the files that the user reads."""
@@ -153,13 +154,19 @@ def carry_out(job: Job, teller: Teller, run: Run | None = None) -> Run:
     except Exception as error:
         if ran_out(error):  # outside the stage itself, which knows how to help itself
             error = OutOfMemory(job.stage, job.needs.lower)
-        wrong = isinstance(error, UserError)
         log.debug("traceback", exc_info=error)
-        text = str(error) if wrong else f"{type(error).__name__}: {error}".strip()
-        teller.tell("failed", (text, wrong))
+        teller.tell("failed", told_of(error))
     finally:
         log.removeHandler(handler)
     return run
+
+
+def told_of(error: Exception) -> tuple[str, End]:
+    """An error in one line, and whose it is."""
+    if isinstance(error, UserError):
+        return str(error), "wrong"
+    disk = of_the_disk(error)
+    return (disk, "disk") if disk else (f"{type(error).__name__}: {error}".strip(), "failed")
 
 
 def alone_with_the_log() -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from pipelines.engines.board import Active, Board, Outcome
+from pipelines.engines.board import Active, Board, End, Outcome
 from pipelines.engines.chains import Chain, chain_of
 from pipelines.engines.estimate import Expected
-from pipelines.engines.job import PUBLISH, PUBLISHING, Engine, Event, Job, Order
+from pipelines.engines.job import PUBLISH, PUBLISHING, Engine, Event, Job, Order, told_of
 from pipelines.graph import Needs
 from pipelines.memory import OutOfMemory
-from registration.errors import UserError
 
 WAIT = 0.25
 """Seconds until the board is shown anew even if nothing happens."""
@@ -80,11 +78,9 @@ class Scheduler:
     def _open(self, number: int, wish: Wish) -> Chain | None:
         try:
             order = wish.order()
-        except UserError as error:
-            self._ended(Outcome(wish.name, "wrong", None, str(error)))
-            return None
         except Exception as error:
-            self._ended(Outcome(wish.name, "failed", None, f"{type(error).__name__}: {error}"))
+            text, end = told_of(error)
+            self._ended(Outcome(wish.name, end, None, text))
             return None
         chain, fresh = chain_of(number, order, self.until, self.forced)
         self.board.opens(wish.name, fresh)
@@ -119,8 +115,8 @@ class Scheduler:
             chain.todo.remove(event.job)
             chain.result = event.body or chain.result
         elif event.kind == "failed":
-            text, wrong = event.body
-            self._fail(chain, "wrong" if wrong else "failed", text)
+            text, end = event.body
+            self._fail(chain, end, text)
         else:
             self._try_again(chain, job, at[-1] if at else event.job, *event.body)
 
@@ -139,7 +135,7 @@ class Scheduler:
             perhaps = ", perhaps for lack of memory" if starved else ""
             self.board.warns(chain.order.name, f"{told}{perhaps}; it is tried again")
 
-    def _fail(self, chain: Chain, state: Literal["wrong", "failed"], text: str) -> None:
+    def _fail(self, chain: Chain, state: End, text: str) -> None:
         chain.failure = chain.failure or Outcome(chain.order.name, state, None, text)
         if chain.running:
             self.board.warns(chain.order.name, f"{text}; what runs of it is finished first")

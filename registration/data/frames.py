@@ -42,8 +42,8 @@ from registration.errors import UserError
 from registration.geometry.rigid import Array
 from registration.geometry.rotation import farthest
 
-FARTHEST = 1e9
-"""A camera as many units away was not measured."""
+FARTHEST, TIGHTEST = 1e9, 1e-3
+"""A camera as many units away was not measured; a focal length of so small a share of the image's width, or a thousand times as large as it, neither."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,8 @@ def look(listing: Listing, entry: Listed, most: int) -> Frame:
         if not (-width < cx < 2 * width and -height < cy < 2 * height):
             reason = f"the principal point ({cx:g}, {cy:g}) is far outside the {width} x {height} image"
             raise BadFrame(listing.lenses, reason)
+        if not TIGHTEST * width < entry.K[0, 0] < width / TIGHTEST:
+            raise BadFrame(listing.lenses, f"a focal length of {entry.K[0, 0]:.3g} pixels for {width} x {height} of them")
         if not np.abs(entry.t).max() < FARTHEST:
             raise BadFrame(listing.poses, f"the camera stands {np.abs(entry.t).max():.3g} units away")
         mask = read_alpha(entry.colour, size) if entry.mask is None else read_mask(entry.mask, size)

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from pipelines import publish
-from pipelines.cli.main import of_the_disk
 from pipelines.publish import exchanged
 from pipelines.results import read_result
 from registration import resume
+from registration.errors import of_the_disk
 from tests.data.make import make_onboarding
 from tests.pipelines.toy import digests, toy
 from tools.corpus import results
