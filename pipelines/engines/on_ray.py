@@ -86,7 +86,7 @@ class Mail:
 
 def perform(job: Job, mail: Any) -> None:
     """One job on the node that Ray chose."""
-    import ray
+    import ray  # pyright: ignore[reportMissingImports]
 
     alone_with_the_log()
     waiting: list[Event] = []
@@ -126,7 +126,7 @@ def beside_us(ray: Any, address: str) -> dict[str, Any]:
     """Where the mail is kept: on the node of this process, which must live anyway; a client has none."""
     if address.startswith("ray://"):
         return {"num_cpus": 0}
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # pyright: ignore[reportMissingImports]
 
     here = ray.get_runtime_context().get_node_id()
     return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
