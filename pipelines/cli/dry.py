@@ -13,7 +13,7 @@ from pipelines.engines.chains import Nobody, chain_of
 from pipelines.engines.estimate import Expected
 from pipelines.engines.job import PUBLISH, PUBLISHING
 
-COLOURS = {"fresh": "dim", "stale": "yellow", "missing": "cyan", "failed": "red"}
+COLOURS = {"fresh": "dim", "stale": "yellow", "missing": "cyan", "failed": "red", "skipped": "dim"}
 
 
 def tell(request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], how: How) -> int:

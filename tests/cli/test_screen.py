@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from rich.console import Console
 
+from pipelines.cli.dry import show
 from pipelines.cli.main import main
 from pipelines.cli.screen import Screen, clock, overview
 from pipelines.engines.board import Active, Outcome, Row
+from pipelines.execute import Step
 
 
 def drawn(rows: list[Row], closed: int, objects: int, lines: int = 20) -> list[str]:
@@ -81,3 +84,10 @@ def test_a_dry_run_tells_and_makes_nothing(tmp_path: Path, capsys: pytest.Captur
     some = call(*run, "--until", "clouds", "--device", "cpu")
     assert "10 stages of 2 objects" in some and "verify" not in some and "0.25" not in some
     assert not list((tmp_path / "runs/.store").glob("tiny/*/*/*"))
+
+
+def test_a_dry_run_has_a_word_for_every_state_of_a_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    states = get_args(get_type_hints(Step)["state"])
+    show([{"stage": "icp", "state": state} for state in states], "toys/obj_000001")
+    told = capsys.readouterr().out
+    assert len(states) == 5 and all(state in told for state in states)
