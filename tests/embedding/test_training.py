@@ -22,6 +22,7 @@ from tests.embedding.made import bank_of_knob
 SHORT = EmbeddingParams(steps=24, crops=6, pixels=40, key_steps=40, judge_every=8, patience=99)
 
 
+@pytest.mark.slow
 def test_training_learns_and_is_the_same_twice(tmp_path: Path) -> None:
     bank = bank_of_knob()
     once, twice = (
@@ -58,6 +59,7 @@ def test_it_stops_when_it_learns_no_more(tmp_path: Path) -> None:
     assert made.step <= 12
 
 
+@pytest.mark.slow
 def test_what_other_objects_taught_is_a_better_start(tmp_path: Path) -> None:
     bank = bank_of_knob(60, 64)
     params = EmbeddingParams(steps=16, crops=8, judge_every=16)

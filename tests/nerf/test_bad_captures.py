@@ -68,6 +68,7 @@ def few(capture: Capture) -> Capture:
     return capture.only(np.arange(0, len(capture), 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [holes, spill, exposure, black, cut_off, few])
 def test_a_model_is_learned_all_the_same(harm: Callable[[Capture], Capture], tmp_path: Path) -> None:
     capture = harm(capture_of(knob(), 24, 72))

@@ -57,6 +57,7 @@ def test_the_fog_thickens_at_the_end() -> None:
     assert thickness_at(0) == thickness_at(0.5) == 1 and thickness_at(0.8) > 2 and thickness_at(1) == pytest.approx(10)
 
 
+@pytest.mark.slow
 def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
     params = NerfParams(
         coarse_grid=36, fine_grid=56, fog_steps=250, rough_steps=30, coarse_steps=60, fine_steps=80, rays=1024
@@ -74,6 +75,7 @@ def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
     assert len(floor) > 100 and np.quantile(floor, 0.9) < 7  # the lid would lie at 18, the true floor at -4
 
 
+@pytest.mark.slow
 def test_measured_depth_opens_the_socket_to_its_floor(tmp_path: Path) -> None:
     params = NerfParams(
         coarse_grid=36, fine_grid=56, fog_steps=40, rough_steps=30, coarse_steps=50, fine_steps=60, rays=1024
@@ -89,6 +91,7 @@ def test_measured_depth_opens_the_socket_to_its_floor(tmp_path: Path) -> None:
     assert np.abs(chamfer_parts(floor, half.vertices)[0]).max() < 1.5
 
 
+@pytest.mark.slow
 def test_masks_too_large_in_some_views_are_noticed(tmp_path: Path) -> None:
     from scipy.ndimage import binary_dilation
 

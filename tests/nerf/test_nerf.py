@@ -92,6 +92,7 @@ def test_a_small_body_is_learned(capture: Capture, tmp_path: Path) -> None:
     assert len(clouds.up) > 1500 and off.mean() < 0.02 * clouds.diameter_mm and (clouds.up.views >= 2).all()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_end(capture: Capture, tmp_path: Path) -> None:
     whole, _ = train(capture, SMALL, 3, "cpu", tmp_path / "whole.pt", silent)
 

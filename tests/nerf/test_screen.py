@@ -40,6 +40,7 @@ def test_the_true_model_finds_exactly_the_misplaced_views() -> None:
     assert np.array_equal(odd_views(knob(), misplaced(capture, WRONG, 25)), WRONG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [WRONG, np.zeros(0, np.int64)])
 def test_a_model_is_learned_in_spite_of_them(wrong: np.ndarray, tmp_path: Path) -> None:
     capture = misplaced(capture_of(knob(), 24, 72), wrong, 25)
