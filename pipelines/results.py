@@ -44,8 +44,8 @@ def is_result(body: Any) -> bool:
         and all(is_number(x) or isinstance(x, float) for x in figures)
         and body.get("diameter_mm", 1.0) > 0
         and all(isinstance(t, str) for t in texts)
-        and is_rigid(body.get("T_up_from_down"))
-        and all(isinstance(a, dict) and is_rigid(a.get("T_up_from_down")) for a in others)
+        and is_similarity(body.get("T_up_from_down"))
+        and all(isinstance(a, dict) and is_similarity(a.get("T_up_from_down")) for a in others)
         and all(is_number(a.get("confidence")) for a in others)
     )
 
@@ -55,12 +55,12 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
-def is_rigid(rows: Any) -> bool:
-    """A 4x4 matrix of a turn and a shift."""
+def is_similarity(rows: Any) -> bool:
+    """A 4x4 matrix of a scale, a turn and a shift."""
     if not isinstance(rows, list) or not all(isinstance(r, list) and all(is_number(x) for x in r) for r in rows):
         return False
     try:
-        Rigid.from_matrix(rows)
+        Rigid.from_similarity(rows)
     except ValueError:
         return False
-    return len(rows) == 4
+    return True

@@ -11,7 +11,10 @@ from registration.geometry.mesh import diameter
 from registration.nerf.params import CloudParams
 from registration.nerf.record import Clouds, NerfHalf
 from registration.sources.base import halves_of
-from registration.sources.size import OTHER_UNIT, rough_size, size_of
+from registration.sources.size import size_of
+
+OTHER_UNIT = 1.5
+"""Halves whose sizes differ by more than this factor are in different units, or of different objects."""
 
 
 def run(
@@ -31,24 +34,13 @@ def run(
             raise UserError(
                 f"only {len(cloud)} surface points were seen", capture.name, "more views, or better masks, are needed"
             )
-    up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
+    large = diameter(nerf_up.vertices), diameter(nerf_down.vertices)
     if capture_up.metric and capture_down.metric:
-        rough = rough_size(up, down)
-        if not 1 / OTHER_UNIT < rough < OTHER_UNIT:
-            ctx.log.warning(
-                "%s looks %.3g times as large as %s: are both in millimetres?",
-                capture_up.name,
-                rough,
-                capture_down.name,
-            )
+        if max(large) > OTHER_UNIT * min(large):
+            told = "%s is %.3g mm large, %s %.3g: are both in millimetres?"
+            ctx.log.warning(told, capture_up.name, large[0], capture_down.name, large[1])
         return clouds
-    size = size_of(up, down, ctx.rng)
-    ctx.log.info(
-        "a length of %s is %.4f of %s; turns that fit differ by %.2f %%",
-        capture_down.name,
-        size.factor,
-        capture_up.name,
-        100 * size.spread,
-    )
-    larger = max(diameter(nerf_up.vertices), size.factor * diameter(nerf_down.vertices))
-    return replace(clouds, scale=size.factor, diameter_mm=larger)
+    size = size_of(*halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down), ctx.rng)
+    told = "a length of %s is %.4f of %s; turns that fit differ by %.2f %%"
+    ctx.log.info(told, capture_down.name, size.factor, capture_up.name, 100 * size.spread)
+    return replace(clouds, scale=size.factor, diameter_mm=max(large[0], size.factor * large[1]))

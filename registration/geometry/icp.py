@@ -14,6 +14,8 @@ from registration.geometry.rigid import Array, Rigid
 
 PRINT_WEIGHT = 2.0
 """What the print counts against the distances."""
+MOST_GROWTH = 0.1
+"""Of a single step, as a logarithm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,8 @@ class IcpResult:
     """Share of points that found the other surface, 0..1."""
     iterations: int
     converged: bool
+    scale: float = 1.0
+    """What lengths of down were multiplied by before the motion; 1 unless the size was free."""
 
 
 def residuals(points: Array, normals: Array, solid: Solid, reach: float) -> tuple[Array, Array, Array]:
@@ -81,50 +85,37 @@ def unseen(T_up_from_down: Rigid) -> None:
 
 def align(
     up: Side, down: Side, start: Rigid, reaches: tuple[float, ...], iterations: int = 15,
-    seen: Callable[[Rigid], None] = unseen,
+    seen: Callable[[Rigid], None] = unseen, sized: bool = False,
 ) -> IcpResult:  # fmt: skip
-    """Gauss-Newton with damping on both halves' distances at once, coarse to fine reaches (mm); ``seen`` is told every step."""
-    T, total, converged = start, 0, False
+    """Gauss-Newton with damping on both halves' distances at once, coarse to fine reaches (mm); ``seen`` is told every step.
+
+    With ``sized`` the size of down is free, too; its print does not count then.
+    """
+    T, scale, grown, total, converged = start, 1.0, down, 0, False
     for reach in reaches:
         damping, last = 1e-3, np.inf
         converged = False
         for _ in range(iterations):
-            A, b, cost = normal_equations(up, down, T, reach)
+            A, b, cost = normal_equations(up, grown, T, reach, sized)
             if cost > last * (1 + 1e-9):
                 damping *= 10
             else:
                 damping = max(damping / 3, 1e-6)
             last = cost
-            step: Array = np.asarray(np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(6), -b), float)
-            T = about(up, step) @ T
+            damped = A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(len(A))
+            step: Array = np.asarray(np.linalg.solve(damped, -b), float)
+            if sized:
+                factor, middle = float(np.exp(np.clip(step[6], -MOST_GROWTH, MOST_GROWTH))), up.points.mean(0)
+                T, scale = Rigid(T.R, middle + factor * (T.t - middle)), scale * factor
+                grown = down.scaled(scale)
+            T = about(up, step[:6]) @ T
             seen(T)
             total += 1
-            if np.linalg.norm(step[:3]) < 1e-5 and np.linalg.norm(step[3:]) < 1e-4 * reach:
+            still = np.linalg.norm(step[:3]) < 1e-5 and np.linalg.norm(step[3:6]) < 1e-4 * reach
+            if still and np.abs(step[6:]).max(initial=0) < 1e-5:
                 converged = True
                 break
-    return finish(up, down, T, reaches[-1], total, converged)
-
-
-def align_sized(
-    up: Side, down: Side, start: Rigid, scale: float, reaches: tuple[float, ...], iterations: int = 15
-) -> tuple[IcpResult, float]:
-    """The same where the lower half's unit is unknown: a motion of the half times ``scale``, and that scale."""
-    T, total, converged = start, 0, False
-    for reach in reaches:
-        damping, last = 1e-3, np.inf
-        converged = False
-        for _ in range(iterations):
-            A, b, cost = normal_equations(up, down.scaled(scale), T, reach, sized=True)
-            damping = damping * 10 if cost > last * (1 + 1e-9) else max(damping / 3, 1e-6)
-            last = cost
-            step: Array = np.asarray(np.linalg.solve(A + damping * np.diag(np.diag(A)) + 1e-9 * np.eye(7), -b), float)
-            grown, middle = float(np.exp(np.clip(step[6], -0.1, 0.1))), up.points.mean(0)
-            T, scale = about(up, step[:6]) @ Rigid(T.R, middle + grown * (T.t - middle)), scale * grown
-            total += 1
-            if max(np.linalg.norm(step[:3]), abs(step[6])) < 1e-5 and np.linalg.norm(step[3:6]) < 1e-4 * reach:
-                converged = True
-                break
-    return finish(up, down.scaled(scale), T, reaches[-1], total, converged), scale
+    return replace(finish(up, grown, T, reaches[-1], total, converged), scale=scale)
 
 
 def about(up: Side, step: Array) -> Rigid:

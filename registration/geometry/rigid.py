@@ -46,6 +46,8 @@ class Rigid:
     def from_similarity(cls, matrix: ArrayLike) -> Rigid:  # (4, 4)
         """The motion of a matrix that may first multiply all lengths."""
         M = np.array(matrix, float)
+        if M.shape != (4, 4) or not np.linalg.det(M[:3, :3]) > 0:
+            raise ValueError(f"not a similarity (shape {M.shape}), or a mirror")
         M[:3, :3] /= np.cbrt(np.linalg.det(M[:3, :3]))
         return cls.from_matrix(M)
 

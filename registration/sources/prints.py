@@ -56,7 +56,7 @@ class PrintProposer:
     def starts(self, other: HalfModel, size: float) -> list[Rigid]:
         """Rotations that the outlines allow, the best first."""
         rotations = spread_rotations(self.params.rotations)
-        shifts, misfits = outline_fit(self.reference.nerf.vertices, other.nerf.vertices, rotations)
+        shifts, misfits, _ = outline_fit(self.reference.nerf.vertices, other.nerf.vertices, rotations)
         order = np.argsort(misfits)
         order = order[misfits[order] < misfits.min() + LOOSE * size]
         chosen = distinct(rotations, order, self.params.print_apart_deg, self.params.print_tried)

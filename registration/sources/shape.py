@@ -30,40 +30,28 @@ def support(points: Array, directions: Array) -> Array:  # (n, 3), (m, 3) -> (m,
     )
 
 
-def outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array]:
-    """Best shift (r, 3) and left-over misfit (r,), mm, of every rotation, by how far both halves reach.
+def outline_fit(up: Array, down: Array, rotations: Array, sized: bool = False) -> tuple[Array, Array, Array]:
+    """Best shift (r, 3) and left-over misfit (r,), mm, of every rotation, by how far both halves reach; and scales (r,).
 
-    Silhouettes tell how far a half reaches in nearly every direction, seen or not; so this needs no overlap.
+    Silhouettes tell how far a half reaches in nearly every direction, seen or not; so this needs no overlap. The scale, which down
+    is multiplied by first, is 1 unless ``sized`` leaves it free.
     """
     directions, table = spread_directions(DIRECTIONS), spread_directions(TABLE)
     reach_up, reach_down = support(up, directions), support(down, table)
     lookup = KDTree(table)
-    shifts, misfits = np.empty((len(rotations), 3)), np.empty(len(rotations))
+    shifts, misfits, scales = np.empty((len(rotations), 3)), np.empty(len(rotations)), np.ones(len(rotations))
     pinv = np.linalg.pinv(directions)
     for chunk in np.array_split(np.arange(len(rotations)), max(1, len(rotations) // 500)):
         turned = np.einsum("dk,rkj->rdj", directions, rotations[chunk])  # R' d
-        gap = reach_up - reach_down[lookup.query(turned.reshape(-1, 3))[1]].reshape(len(chunk), -1)
+        reach = reach_down[lookup.query(turned.reshape(-1, 3))[1]].reshape(len(chunk), -1)
+        if sized:  # of what no shift explains
+            free, left_up = reach - reach @ pinv.T @ directions.T, reach_up - pinv @ reach_up @ directions.T
+            scales[chunk] = (free @ left_up) / (free * free).sum(1)
+        gap = reach_up - scales[chunk, None] * reach
         shift = gap @ pinv.T
         left = gap - shift @ directions.T
         shifts[chunk], misfits[chunk] = shift, np.sqrt((np.sort(left**2, 1)[:, : int(0.9 * DIRECTIONS)]).mean(1))
-    return shifts, misfits
-
-
-def sized_outline_fit(up: Array, down: Array, rotations: Array) -> tuple[Array, Array, Array]:
-    """The same where the lower half's unit is unknown: shifts (r, 3), scales (r,) and misfits (r,), mm, of every rotation."""
-    directions, table = spread_directions(DIRECTIONS), spread_directions(TABLE)
-    reach_up, reach_down = support(up, directions), support(down, table)
-    lookup = KDTree(table)
-    shifts, scales, misfits = np.empty((len(rotations), 3)), np.empty(len(rotations)), np.empty(len(rotations))
-    for chunk in np.array_split(np.arange(len(rotations)), max(1, len(rotations) // 500)):
-        turned = np.einsum("dk,rkj->rdj", directions, rotations[chunk])  # R' d
-        reach = reach_down[lookup.query(turned.reshape(-1, 3))[1]].reshape(len(chunk), -1)
-        J = np.concatenate([np.broadcast_to(directions, (len(chunk), *directions.shape)), reach[..., None]], 2)
-        found = np.linalg.solve(np.swapaxes(J, 1, 2) @ J, (np.swapaxes(J, 1, 2) @ reach_up)[..., None])[..., 0]
-        left = reach_up - (J @ found[..., None])[..., 0]
-        shifts[chunk], scales[chunk] = found[:, :3], found[:, 3]
-        misfits[chunk] = np.sqrt((np.sort(left**2, 1)[:, : int(0.9 * DIRECTIONS)]).mean(1))
-    return shifts, scales, misfits
+    return shifts, misfits, scales
 
 
 def distinct(rotations: Array, order: NDArray[np.intp], apart_deg: float, most: int) -> list[int]:
@@ -88,7 +76,7 @@ class ShapeProposer:
         """Rotations by outline, then coarse contact of many, then fine contact of the best."""
         p = self.params
         rotations = spread_rotations(p.rotations)
-        shifts, misfits = outline_fit(self.reference.nerf.vertices, other.nerf.vertices, rotations)
+        shifts, misfits, _ = outline_fit(self.reference.nerf.vertices, other.nerf.vertices, rotations)
         first = distinct(rotations, np.argsort(misfits), p.apart_deg, p.tried)
         up, down = self.reference.side(), other.side()
         size = diameter(self.reference.nerf.vertices)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from registration.geometry.icp import IcpResult, Side, align, align_sized, unseen
+from registration.geometry.icp import IcpResult, Side, align, unseen
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
@@ -225,8 +225,8 @@ def resized(
     """What the lower half must grow by to fit best where it lies, and the motion that belongs to it then."""
     a, b = (h.side().thinned(params.points, rng) for h in (up, down))
     reaches = (params.reach_coarse * diameter, params.reach_fine * diameter)
-    result, grown = align_sized(a, b, start, 1.0, reaches, params.max_iterations)
-    return result.T_up_from_down, grown
+    result = align(a, b, start, reaches, params.max_iterations, sized=True)
+    return result.T_up_from_down, result.scale
 
 
 def refine(

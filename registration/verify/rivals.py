@@ -23,7 +23,7 @@ NEARLY = 0.03
 def turned(body: Body, T_up_from_down: Rigid, diameter: float, most: int) -> list[Rigid]:
     """The transforms that differ by a turn which leaves the body's outline nearly as it is."""
     rotations, corners = spread_rotations(ROTATIONS), body.mesh.vertices
-    shifts, misfits = outline_fit(corners, corners, rotations)
+    shifts, misfits, _ = outline_fit(corners, corners, rotations)
     angles = np.degrees(np.arccos(np.clip((np.trace(rotations, axis1=1, axis2=2) - 1) / 2, -1, 1)))
     order = np.argsort(misfits)
     order = order[(misfits[order] < NEARLY * diameter) & (angles[order] > LEAST_TURN_DEG)]

@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from pipelines.publish import in_own_units
+from pipelines.results import read_result
 from pipelines.stages import clouds as stage
 from pipelines.stages import icp
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.fuse.labels import labels_of, scene_camera
-from registration.geometry.icp import align_sized
+from registration.geometry.icp import align
 from registration.geometry.mesh import diameter
 from registration.geometry.rigid import Rigid
 from registration.nerf.params import CloudParams
 from registration.progress import silent
 from registration.sources.base import HalfModel, halves_of
-from registration.sources.size import rough_size, size_of
+from registration.sources.size import size_of
 from registration.verify.params import IcpParams
 from tests.geometry.bodies import knob
 from tests.verify.made import T_TRUE, half_of_body
@@ -49,14 +50,13 @@ def context(folder: Path) -> Context:
 def test_contact_finds_the_size_along_with_the_motion(pair: Pair, guess: float) -> None:
     up, down = pair
     start = Rigid.exp([0.05, -0.04, 0.06, 1.5, -1.0, 0.8]) @ T
-    result, scale = align_sized(up.side(), down.side(), start, guess / UNIT, (8.0, 3.0, 1.0), 20)
-    assert scale * UNIT == pytest.approx(1, abs=0.002)
+    result = align(up.side(), down.side().scaled(guess / UNIT), start, (8.0, 3.0, 1.0), 20, sized=True)
+    assert guess * result.scale == pytest.approx(1, abs=0.002)
     assert result.T_up_from_down.angle_deg(T) < 0.5 and np.linalg.norm(result.T_up_from_down.t - T.t) < 0.3
 
 
 def test_the_size_is_found_without_the_motion(pair: Pair) -> None:
     up, down = pair
-    assert rough_size(up, down) * UNIT == pytest.approx(1, abs=0.03)
     size = size_of(up, down, np.random.default_rng(0))
     assert size.factor * UNIT == pytest.approx(1, abs=0.002) and 0 <= size.spread < 0.05
 
@@ -107,3 +107,13 @@ def test_the_published_matrix_maps_what_was_read() -> None:
     assert np.allclose(M[:3, :3] @ x + M[:3, 3], T.apply(x / UNIT)) and entry["confidence"] == 0.5
     assert np.allclose(Rigid.from_similarity(M).as_matrix(), T.as_matrix())
     assert in_own_units(entry, 1.0) is entry
+
+
+def test_a_result_of_two_units_is_read_back_and_a_mirror_is_not(tmp_path: Path) -> None:
+    M = T.after_scale(1 / UNIT)
+    told = {"accepted": True, "confidence": 0.99, "scale": 1 / UNIT, "T_up_from_down": M.tolist()}
+    (tmp_path / "result.json").write_text(json.dumps(told))
+    assert read_result(tmp_path) == told
+    for wrong in (M @ np.diag([1, 1, -1, 1.0]), M @ np.diag([1, 1, 2, 1.0]), np.zeros((4, 4))):
+        (tmp_path / "result.json").write_text(json.dumps(told | {"T_up_from_down": wrong.tolist()}))
+        assert read_result(tmp_path) is None

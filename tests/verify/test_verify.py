@@ -46,7 +46,7 @@ def guesses(halves: tuple[HalfModel, HalfModel]) -> Hypotheses:
 
 def test_the_outline_alone_finds_the_neighbourhood(halves: tuple[HalfModel, HalfModel]) -> None:
     R = np.stack([(T_TRUE @ Rigid.exp([0.1, 0, 0, 0, 0, 0])).R, (T_TRUE @ Rigid.exp([0, 0, 1.5, 0, 0, 0])).R])
-    shift, misfit = outline_fit(halves[0].nerf.vertices, halves[1].nerf.vertices, R)
+    shift, misfit, _ = outline_fit(halves[0].nerf.vertices, halves[1].nerf.vertices, R)
     assert misfit[0] < 0.5 * misfit[1]
     assert np.linalg.norm(shift[0] - T_TRUE.t) < 4
 
