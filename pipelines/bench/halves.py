@@ -67,7 +67,8 @@ def two_sided(vertices: Array, faces: NDArray, truth: Path, d: float) -> float:
 
 def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool) -> dict[str, Any]:
     """How well both halves, brought together by the true transform, meet the true surface: fused, and trained jointly."""
-    fused = fuse(models[0], models[1], T, FuseParams(), np.random.default_rng(0))
+    parts = [(models[0], Rigid.identity()), (models[1], T)]
+    fused = fuse(parts, FuseParams(), np.random.default_rng(0))
     mesh = read_mesh(truth.with_suffix(".ply"))
     again = mesh.sample(20_000, np.random.default_rng(1))[0]
     out: dict[str, Any] = {
@@ -80,7 +81,7 @@ def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool)
 
         with TemporaryDirectory() as folder:
             start, file = time.monotonic(), Path(folder) / "checkpoint.pt"
-            model = whole_of(models[0], models[1], T, fused, FullParams(), 0, "cpu", file, silent)
+            model = whole_of(parts, fused, FullParams(), 0, "cpu", file, silent)
             out |= {"joint_seconds": time.monotonic() - start, "kept": model.joint}
         out["joint"] = two_sided(model.fused.vertices, model.fused.faces, truth, d)
     return out

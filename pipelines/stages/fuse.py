@@ -7,6 +7,7 @@ from registration.data.capture import Capture
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
 from registration.fuse.record import Fused
+from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds, NerfHalf
 from registration.sources.base import halves_of
 from registration.verify.record import Registration
@@ -18,4 +19,4 @@ def run(
 ) -> Fused:  # fmt: skip
     """Merge both fields in the up frame."""
     up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down, icp.scale)
-    return fuse(up, down, icp.T_up_from_down, params, ctx.rng)
+    return fuse([(up, Rigid.identity()), (down, icp.T_up_from_down)], params, ctx.rng)

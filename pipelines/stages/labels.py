@@ -7,6 +7,7 @@ from registration.data.capture import Capture
 from registration.fuse.labels import labels_of
 from registration.fuse.params import LabelsParams
 from registration.fuse.record import Labels, Model
+from registration.geometry.rigid import Rigid
 from registration.verify.record import Registration
 
 
@@ -15,4 +16,8 @@ def run(
 ) -> Labels:
     """BOP label files."""
     objid = capture_up.notes.get("objid") or 1
-    return labels_of(capture_up, capture_down.scaled(model.scale), model.T_up_from_down, model.fused, int(objid), icp.symmetries)
+    captures = {
+        "up": (capture_up, Rigid.identity()),
+        "down": (capture_down.scaled(model.scale), model.T_up_from_down),
+    }
+    return labels_of(captures, model.fused, int(objid), icp.symmetries)

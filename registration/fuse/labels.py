@@ -1,7 +1,8 @@
-"""BOP labels of every image of both captures, in one model frame: the up frame."""
+"""BOP labels of every image of all captures, in one model frame: the up frame."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,15 @@ def model_info(points: Array, diameter: float) -> dict[str, float]:  # (n, 3)
 
 
 def labels_of(
-    up: Capture, down: Capture, T_up_from_down: Rigid, fused: Fused, objid: int, symmetries: dict[str, Any]
+    captures: Mapping[str, tuple[Capture, Rigid]], fused: Fused, objid: int, symmetries: dict[str, Any]
 ) -> Labels:
-    """All label files but the model itself; ``symmetries`` as BOP names them, in the model's frame."""
-    files: dict[str, Any] = {
-        "up/scene_gt.json": scene_gt(up, Rigid.identity(), objid),
-        "up/scene_camera.json": scene_camera(up),
-        "down/scene_gt.json": scene_gt(down, T_up_from_down.inverse(), objid),
-        "down/scene_camera.json": scene_camera(down),
-        "models/models_info.json": {str(objid): model_info(fused.vertices, fused.diameter_mm) | symmetries},
-    }
+    """All label files but the model itself; of each capture, by its name, T_model_from_capture is known.
+
+    ``symmetries`` as BOP names them, in the model's frame.
+    """
+    files: dict[str, Any] = {}
+    for name, (capture, T) in captures.items():
+        files[f"{name}/scene_gt.json"] = scene_gt(capture, T.inverse(), objid)
+        files[f"{name}/scene_camera.json"] = scene_camera(capture)
+    files["models/models_info.json"] = {str(objid): model_info(fused.vertices, fused.diameter_mm) | symmetries}
     return Labels(files)

@@ -1,6 +1,8 @@
-"""One surface from two fields."""
+"""One surface from the fields of all captures."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,10 @@ from registration.geometry.distance import Solid
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh, blended, diameter, iso_surface
 from registration.geometry.rigid import Array, Rigid
-from registration.nerf.record import Cloud
 from registration.sources.base import HalfModel
 
+Placed = tuple[HalfModel, Rigid]
+"""A half in the unit of the whole, and T_whole_from_half."""
 NEAR_VOXELS = 2.5
 """A place this near to a seen point counts as seen."""
 
@@ -28,48 +31,55 @@ def near_cloud(points: Array, candidates: NDArray[np.bool_], tree: KDTree, reach
     return out
 
 
-def joint_field(up: HalfModel, down: HalfModel, T: Rigid, box: Box) -> NDArray[np.float32]:
-    """Signed distance of the whole, mm: the mean where both halves saw, the seeing half elsewhere.
+def joint_field(parts: Sequence[Placed], box: Box) -> NDArray[np.float32]:
+    """Signed distance of the whole, mm: the mean where several captures saw, the seeing half elsewhere.
 
-    Where neither saw, both fields are too large (a hull can only be too large), so the smaller body is the better guess.
+    Where none saw, all fields are too large (a hull can only be too large), so the smallest body is the best guess.
     """
     points = box.points()
-    back = T.inverse().apply(points)
-    solid_up, solid_down = (Solid.from_field(h.nerf.low, h.nerf.step, h.nerf.sdf) for h in (up, down))
-    a, b = solid_up.at(points), solid_down.at(back)
-    reach = NEAR_VOXELS * max(box.step, up.nerf.step, down.nerf.step)
-    band = np.minimum(np.abs(a), np.abs(b)) < 2 * reach
-    wa = near_cloud(points, band, KDTree(up.cloud.points), reach)
-    wb = near_cloud(back, band, KDTree(down.cloud.points), reach)
-    wa, wb = (gaussian_filter(w.reshape(box.shape), 1.0).ravel() for w in (wa, wb))
+    back = [T.inverse().apply(points) for _, T in parts]
+    values = [Solid.from_field(h.nerf.low, h.nerf.step, h.nerf.sdf).at(q) for (h, _), q in zip(parts, back, strict=True)]
+    reach = NEAR_VOXELS * max(box.step, *(h.nerf.step for h, _ in parts))
+    band = np.min(np.abs(values), axis=0) < 2 * reach
     neither = 0.05
-    return ((wa * a + wb * b + neither * np.maximum(a, b)) / (wa + wb + neither)).reshape(box.shape).astype(np.float32)
+    above, below = neither * np.max(values, axis=0), np.full(len(points), neither)
+    for (half, _), q, value in zip(parts, back, values, strict=True):
+        near = near_cloud(q, band, KDTree(half.cloud.points), reach).reshape(box.shape)
+        weight = gaussian_filter(near, 1.0).ravel()
+        above, below = above + weight * value, below + weight
+    return (above / below).reshape(box.shape).astype(np.float32)
 
 
-def even_tint(up: Cloud, down: Cloud, T: Rigid) -> tuple[Array, Array]:
-    """Both clouds' colours on one scale of brightness: each capture has its own exposure."""
-    moved = T.apply(down.points)
-    distance, index = KDTree(up.points).query(moved)
-    near = distance < np.quantile(distance, 0.3) + 1e-9
-    a, b = up.colours[np.asarray(index)[near]].astype(float), down.colours[near].astype(float)
-    gain = np.median(a.mean(1) + 1) / np.median(b.mean(1) + 1)
-    return up.colours.astype(float), np.clip(down.colours * gain, 0, 255)
+def clouds_together(parts: Sequence[Placed]) -> Array:  # (n, 3)
+    """All points in one frame."""
+    return np.concatenate([T.apply(half.cloud.points) for half, T in parts])
 
 
-def fuse(up: HalfModel, down: HalfModel, T: Rigid, params: FuseParams, rng: np.random.Generator) -> Fused:
-    """Mesh and cloud of the whole object in the up frame."""
-    corners = np.concatenate([up.nerf.vertices, T.apply(down.nerf.vertices)])
-    middle_low, middle_high = np.quantile(corners, 0, axis=0), np.quantile(corners, 1, axis=0)
-    rim = 0.03 * float((middle_high - middle_low).max())
-    box = Box.around(middle_low - rim, middle_high + rim, params.grid)
-    mesh = iso_surface(joint_field(up, down, T, box), box.low, box.step)
-    clouds = np.concatenate([up.cloud.points, T.apply(down.cloud.points)])
-    tints = np.concatenate(even_tint(up.cloud, down.cloud, T))
-    tree = KDTree(clouds)
+def even_tint(parts: Sequence[Placed]) -> Array:  # (n, 3)
+    """Colours of all clouds on one scale of brightness, that of the first: each capture has its own exposure."""
+    (first, T), *others = parts
+    points, tints = T.apply(first.cloud.points), first.cloud.colours.astype(float)
+    for half, T in others:
+        moved, colours = T.apply(half.cloud.points), half.cloud.colours.astype(float)
+        distance, index = KDTree(points).query(moved)
+        near = distance < np.quantile(distance, 0.3) + 1e-9
+        gain = np.median(tints[np.asarray(index)[near]].mean(1) + 1) / np.median(colours[near].mean(1) + 1)
+        points, tints = np.concatenate([points, moved]), np.concatenate([tints, np.clip(colours * gain, 0, 255)])
+    return tints
+
+
+def fuse(parts: Sequence[Placed], params: FuseParams, rng: np.random.Generator) -> Fused:
+    """Mesh and cloud of the whole object in the frame of the first capture."""
+    corners = np.concatenate([T.apply(half.nerf.vertices) for half, T in parts])
+    low, high = corners.min(0), corners.max(0)
+    rim = 0.03 * float((high - low).max())
+    box = Box.around(low - rim, high + rim, params.grid)
+    mesh = iso_surface(joint_field(parts, box), box.low, box.step)
+    tree, tints = KDTree(clouds_together(parts)), even_tint(parts)
     points, face, weights = mesh.sample(params.points, rng)
     normals = mesh.vertex_normals()
     point_normals = blended(normals, mesh.faces[face], weights)
-    seen = tree.query(points)[0] < NEAR_VOXELS * max(up.nerf.step, down.nerf.step)
+    seen = tree.query(points)[0] < NEAR_VOXELS * max(half.nerf.step for half, _ in parts)
     size = diameter(mesh.vertices)
     return Fused(
         mesh.vertices, mesh.faces, normals, tint_of(mesh.vertices, tree, tints), points[seen], point_normals[seen],

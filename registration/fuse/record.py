@@ -36,7 +36,7 @@ class Model:
     joint: bool
     """Whether the model is the field of both captures; else it was fused of the halves."""
     psnr: tuple[float, ...]
-    """Of the held-out views of up and of down, dB; none if there was no training, or it was not kept."""
+    """Of the held-out views of each capture, dB; none if there was no training, or it was not kept."""
     mask_iou: tuple[float, ...]
     """Of the same views, silhouettes of the trained field against the masks; none if there was no training."""
     fused_iou: tuple[float, ...]
@@ -45,6 +45,20 @@ class Model:
     """What is to be told of it, in words."""
     scale: float = 1.0
     """Lengths of down times this are lengths of up, in whose unit the transform and the model are."""
+    others: tuple[Rigid, ...] = ()
+    """More than two captures: T_up_from_each of those after down."""
+    other_scales: tuple[float, ...] = ()
+    """And their scales."""
+
+    @property
+    def places(self) -> tuple[Rigid, ...]:
+        """T_up_from_each of all captures, up itself first."""
+        return (Rigid.identity(), self.T_up_from_down, *self.others)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The scale of each."""
+        return (1.0, self.scale, *self.other_scales)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""Training of the whole object: one field on the rays of both captures, from the surface that was fused of both halves."""
+"""Training of the whole object: one field on the rays of all captures, from the surface that was fused of the halves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,12 @@ from registration.nerf.train import run_level
 from registration.progress import Tick
 
 WARM = 0.3
-"""The motion between the captures is learned from this share of the steps on: before, the colours are not yet known."""
+"""The motions between the captures are learned from this share of the steps on: before, the colours are not yet known."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where the training begins: the surface and the colours of the fused halves, in the upper capture's frame."""
+    """Where the training begins: the surface and the colours of the fused halves, in the first capture's frame."""
 
     box: Box
     sdf: NDArray[np.float32]  # box.shape, voxels
@@ -40,12 +41,12 @@ class Start:
 
 @dataclass
 class Whole:
-    """A training of both captures: the field, and how the second capture moved against the first."""
+    """A training of all captures: the field, and how each capture after the first moved against that."""
 
     level: Level
-    drift: Drift
+    drifts: list[Drift]
     optimiser: torch.optim.Optimizer
-    """Of the drift."""
+    """Of the drifts."""
     rays: Rays
     params: FullParams
     at: Progress
@@ -53,7 +54,8 @@ class Whole:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        own = {"drift": self.drift.twist.detach(), "drift_optimiser": self.optimiser.state_dict()}
+        twists = torch.stack([drift.twist.detach() for drift in self.drifts])
+        own = {"drifts": twists, "drift_optimiser": self.optimiser.state_dict()}
         checkpoint.write(self.file, self.at, checkpoint.level_body(self.level) | own)
 
     def restore(self) -> None:
@@ -63,7 +65,8 @@ class Whole:
             self.at, body = found
             self.level = checkpoint.restore_level(body, self.params.field)
             with torch.no_grad():
-                self.drift.twist.copy_(body["drift"])
+                for drift, twist in zip(self.drifts, body["drifts"], strict=True):
+                    drift.twist.copy_(twist)
             self.optimiser.load_state_dict(body["drift_optimiser"])
 
     def half(self, views: NDArray[np.int64]) -> Level:
@@ -75,17 +78,18 @@ def train_full(
     captures: Sequence[Capture], start: Start, left_out: list[int], params: FullParams, seed: int, device: str,
     file: Path, tick: Tick,
 ) -> Whole:  # fmt: skip
-    """A field on all views but those left out; the captures share the start's frame, but for what the drift finds."""
+    """A field on all views but those left out; the captures share the start's frame, but for what the drifts find."""
     views = sum(map(len, captures))
     mesh = iso_surface(start.sdf, start.box.low, start.box.step)
     light, slack = joint_light(captures, mesh, LIFT * start.box.step), torch.zeros(views, device=device)
     level = make_level(start.box, start.sdf, start.tint, light, slack, params.field, device)
-    drift = Drift.none(start.box, len(captures[0]), device)
-    optimiser = torch.optim.Adam([drift.twist], params.pose_rate, betas=ADAM)
+    ends = np.cumsum([len(c) for c in captures]).tolist()
+    drifts = [Drift.none(start.box, first, after, device) for first, after in pairwise(ends)]
+    optimiser = torch.optim.Adam([drift.twist for drift in drifts], params.pose_rate, betas=ADAM)
     at = Progress(2, 0, torch.Generator(device="cpu").manual_seed(seed))
-    whole = Whole(level, drift, optimiser, joint_rays(captures, device).without(left_out), params, at, file)
+    whole = Whole(level, drifts, optimiser, joint_rays(captures, device).without(left_out), params, at, file)
     whole.restore()
-    stepped, field = partial(step_of, whole), params.field  # as the fine level of a half is; the drift is learned along
+    stepped, field = partial(step_of, whole), params.field  # as the fine level of a half is; the drifts are learned along
     run_level(
         whole.level, len(whole.rays.edge), field, field.soft_fine, params.steps, whole.at, stepped, whole.save,
         lambda done: tick(done, params.steps),
@@ -96,11 +100,12 @@ def train_full(
 def step_of(
     whole: Whole, drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, share: float
 ) -> float:
-    """One step of all tables, and of the drift once the colours are known; the mean colour error."""
+    """One step of all tables, and of the drifts once the colours are known; the mean colour error."""
     params, moving = whole.params, whole.params.refine_pose and share >= WARM
     rays = drawn_of(whole.rays, drawn)
     if moving:
-        rays = whole.drift.moved(rays)
+        for drift in whole.drifts:
+            rays = drift.moved(rays)
     every = torch.arange(len(drawn), device=drawn.device)
     loss, error = loss_of(whole.level, rays, every, jitter, smooth_at, soft, params.field)
     for optimiser in (whole.level.optimiser, whole.optimiser):

@@ -1,4 +1,4 @@
-"""Both captures in one frame: their rays, their lights, and the small motion between them that is learned."""
+"""All captures in one frame: their rays, their lights, and the small motions between them that are learned."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def joint_rays(captures: Sequence[Capture], device: str) -> Rays:
 
 
 def joint_light(captures: Sequence[Capture], mesh: TriMesh, lift: float) -> Light:
-    """A light for each capture: views know the terms of their own capture's light and nothing of the other's."""
+    """A light for each capture: views know the terms of their own capture's light and nothing of the others'."""
     lights = [better_light(capture, mesh, GREY, lift) for capture in captures]
     terms = sum(light.bases.shape[2] for light in lights)
     bases, at = [], 0
@@ -43,7 +43,7 @@ def joint_light(captures: Sequence[Capture], mesh: TriMesh, lift: float) -> Ligh
 
 
 def own_light(light: Light, views: NDArray[np.int64]) -> Light:
-    """The light of some views of one capture, without the terms of the other's."""
+    """The light of some views of one capture, without the terms of the others'."""
     here = torch.from_numpy(views).to(light.bases.device)
     terms = (light.bases[here] != 0).any(0).any(0)
     return Light(light.bases[here][..., terms], light.shared[terms], light.gain[here], light.rest[here])
@@ -56,7 +56,7 @@ def turned(vectors: torch.Tensor, R: torch.Tensor) -> torch.Tensor:  # (n, 3), (
 
 @dataclass
 class Drift:
-    """A small motion of one capture's cameras against the other's, about the object's middle."""
+    """A small motion of one capture's cameras against those of the first, about the object's middle."""
 
     twist: torch.Tensor  # (6,) turn and shift, in units of what the object's rim moves by
     middle: torch.Tensor  # (3,) mm
@@ -65,13 +65,15 @@ class Drift:
     """Millimetres."""
     first: int
     """Views from this one on are moved."""
+    after: int
+    """But not from this one on."""
 
     @classmethod
-    def none(cls, box: Box, first: int, device: str) -> Drift:
+    def none(cls, box: Box, first: int, after: int, device: str) -> Drift:
         """No motion yet, for an object that fills a box; a unit is a voxel."""
         middle = torch.tensor((box.low + box.high) / 2, dtype=torch.float32, device=device)
         radius = float(np.linalg.norm(box.high - box.low)) / 2
-        return cls(torch.zeros(6, device=device, requires_grad=True), middle, radius, box.step, first)
+        return cls(torch.zeros(6, device=device, requires_grad=True), middle, radius, box.step, first, after)
 
     def motion(self) -> tuple[torch.Tensor, torch.Tensor]:  # (3, 3), (3,)
         """Turn about the middle, and shift in mm."""
@@ -103,7 +105,7 @@ class Drift:
     def moved(self, rays: Rays) -> Rays:
         """The rays as the motion says they run; gradients reach it."""
         R, t = self.motion()
-        there = (rays.view >= self.first)[:, None]
+        there = ((rays.view >= self.first) & (rays.view < self.after))[:, None]
         origins = turned(rays.origins - self.middle, R) + self.middle + t
         return replace(
             rays,

@@ -68,3 +68,27 @@ class Registration:
     """Whether that unit is known to be the millimetre."""
     unit_mm: tuple[float, float] = (1.0, 1.0)
     """Millimetres, true or assumed, in a unit of the files of up and of down."""
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Where every capture of an object lies, by the pairs that agree; captures go by their numbers."""
+
+    placed: tuple[int, ...]
+    """Captures that have a place; the first one's frame and unit are those of all."""
+    places: tuple[Rigid, ...]
+    """T_first_from_each, after its lengths were multiplied by its scale."""
+    scales: tuple[float, ...]
+    pairs: tuple[dict[str, Any], ...]
+    """Every pair: a, b, what became of it, its confidence, and how far it is from where the captures lie now."""
+    confidence: float
+    accepted: bool
+    reasons: tuple[str, ...]
+    chamfer_mm: float
+    """Mean gap of the surfaces that meet, over the pairs that were used."""
+    diameter_mm: float
+    symmetries: dict[str, Any]
+    """Of the model, in the frame of the first: those of a pair that was used, if every such pair has some."""
+    metric: bool
+    """Whether the unit of the first is known to be the millimetre."""
+    unit_mm: tuple[float, ...]
+    """See Registration; of each placed capture."""

@@ -61,8 +61,8 @@ def refined(seed: int, file: Path) -> tuple[Rigid, Fused, Model]:
     up, down = halves()
     d = diameter(up.nerf.vertices)
     T = Rigid.exp([0.010, -0.012, 0.008, 0.6 * 0.01 * d, -0.64 * 0.01 * d, 0.48 * 0.01 * d]) @ T_TRUE
-    fused = fuse(up, down, T, FuseParams(grid=48, points=4000), np.random.default_rng(0))
-    return T, fused, whole_of(up, down, T, fused, PARAMS, seed, "cpu", file, silent)
+    fused = fuse([(up, Rigid.identity()), (down, T)], FuseParams(grid=48, points=4000), np.random.default_rng(0))
+    return T, fused, whole_of([(up, Rigid.identity()), (down, T)], fused, PARAMS, seed, "cpu", file, silent)
 
 
 def off(T: Rigid) -> float:
@@ -95,9 +95,9 @@ def test_the_joint_model_is_whole_and_explains_the_masks_as_well(learned: tuple[
 @pytest.mark.slow
 def test_a_field_that_explains_the_masks_worse_is_not_kept(tmp_path: Path) -> None:
     up, down = halves()
-    fused = fuse(up, down, T_TRUE, FuseParams(grid=48, points=4000), np.random.default_rng(0))
+    fused = fuse([(up, Rigid.identity()), (down, T_TRUE)], FuseParams(grid=48, points=4000), np.random.default_rng(0))
     wild = replace(PARAMS, steps=4, tolerated=-1.0)  # nothing is so much better
-    model = whole_of(up, down, T_TRUE, fused, wild, 1, "cpu", tmp_path / "c.pt", silent)
+    model = whole_of([(up, Rigid.identity()), (down, T_TRUE)], fused, wild, 1, "cpu", tmp_path / "c.pt", silent)
     assert not model.joint and model.fused is fused and model.T_up_from_down is T_TRUE
     assert "kept" in model.notes[0] and len(model.mask_iou) == 2
 
@@ -106,6 +106,6 @@ def test_a_field_that_explains_the_masks_worse_is_not_kept(tmp_path: Path) -> No
 def test_a_wrong_transform_breaks_nothing(tmp_path: Path) -> None:
     up, down = halves()
     T = Rigid.exp([0, 0, 2.0, 25, 0, 10]) @ T_TRUE
-    fused = fuse(up, down, T, FuseParams(grid=48, points=4000), np.random.default_rng(0))
-    model = whole_of(up, down, T, fused, replace(PARAMS, steps=40), 1, "cpu", tmp_path / "c.pt", silent)
+    fused = fuse([(up, Rigid.identity()), (down, T)], FuseParams(grid=48, points=4000), np.random.default_rng(0))
+    model = whole_of([(up, Rigid.identity()), (down, T)], fused, replace(PARAMS, steps=40), 1, "cpu", tmp_path / "c.pt", silent)
     assert max(model.mask_iou) < 0.93 and np.isfinite(model.fused.vertices).all()

@@ -90,7 +90,7 @@ def test_labels_of_another_unit_show_the_same_pixels(pair: Pair) -> None:
     up, down = pair
     fused = type("Fused", (), {"vertices": knob().vertices, "diameter_mm": 60.0})()
     there: Capture = down.capture.scaled(1 / UNIT)
-    gt = labels_of(up.capture, there, T, fused, 1, {}).files["down/scene_gt.json"]  # type: ignore[arg-type]
+    gt = labels_of({"down": (there, T)}, fused, 1, {}).files["down/scene_gt.json"]  # type: ignore[arg-type]
     pose = gt[str(down.capture.ids[0])][0]
     seen = np.array(pose["cam_R_m2c"]).reshape(3, 3) @ knob().vertices[0] + np.array(pose["cam_t_m2c"])
     own = down.capture.cameras.project(0, UNIT * T.inverse().apply(knob().vertices[:1]))[0][0]

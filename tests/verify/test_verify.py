@@ -97,12 +97,13 @@ def test_a_hopeless_pair_is_not_accepted(halves: tuple[HalfModel, HalfModel]) ->
 
 def test_fusion_and_labels_agree_with_the_images(halves: tuple[HalfModel, HalfModel]) -> None:
     up, down = halves
-    fused = fuse(up, down, T_TRUE, FuseParams(grid=64, points=5000), np.random.default_rng(0))
+    fused = fuse([(up, Rigid.identity()), (down, T_TRUE)], FuseParams(grid=64, points=5000), np.random.default_rng(0))
     true = knob().sample(20_000, np.random.default_rng(1))[0]
     a, b = chamfer_parts(fused.points, true)
     assert a.mean() < 1.0 and b.mean() < 1.5 and fused.seen > 0.85
     assert TriMesh(fused.vertices, fused.faces).volume() == pytest.approx(knob().volume(), rel=0.08)
-    labels = labels_of(up.capture, down.capture, T_TRUE, fused, 7, {"symmetries_discrete": [TURN]}).files
+    placed = {"up": (up.capture, Rigid.identity()), "down": (down.capture, T_TRUE)}
+    labels = labels_of(placed, fused, 7, {"symmetries_discrete": [TURN]}).files
     caster = Caster(fused.vertices, fused.faces)
     for half, capture in (("up", up.capture), ("down", down.capture)):
         entry = labels[f"{half}/scene_gt.json"]["4"][0]
