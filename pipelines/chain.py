@@ -1,12 +1,12 @@
-"""The default chain of stages."""
+"""The chains of stages: of two captures, and of more."""
 
 from __future__ import annotations
 
+from functools import cache
+
 from pipelines.graph import Graph, Needs, Stage
+from pipelines.pairs import FIRST, argument, names_of, pairs_of, stage_of
 from registration.sources.catalogue import known
-
-HALVES = {"nerf_up": "nerf-up", "nerf_down": "nerf-down", "capture_up": "capture-up", "capture_down": "capture-down"}
-
 
 BRANCHES = {name: f"poses-{name}" for name in sorted(known())}
 """Source -> the stage in which it guesses; made only if verify asks for it."""
@@ -22,6 +22,7 @@ NEEDS = {
     "poses": Needs(seconds=20, memory_mib=700, lower="poses.tried"),
     "surfemb": Needs(seconds=35, memory_mib=1_200, gpus=0.25, lower="poses.image_trials"),
     "verify": Needs(seconds=15, memory_mib=700, lower="verify.points"),
+    "join": Needs(seconds=1, memory_mib=900, lower="verify.points"),
     "icp": Needs(seconds=0.7, memory_mib=700, lower="icp.points"),
     "fuse": Needs(seconds=5, memory_mib=1_700, lower="fuse.grid"),
     "full": Needs(seconds=100, memory_mib=1_200, gpus=0.25, batch="rays", lower="full.rays or full.grid"),
@@ -41,62 +42,119 @@ def stage(
     return Stage(name, section, run, record, inputs, external, asks or {}, version, NEEDS[section])
 
 
-def learned(half: str) -> list[Stage]:
+def halves(pair: tuple[str, str]) -> dict[str, str]:
+    """What stages read of a pair of captures, the first of which they call up and the other down."""
+    roles = list(zip(FIRST, pair, strict=True))
+    return {f"{what}_{role}": f"{what}-{name}" for what in ("nerf", "capture") for role, name in roles}
+
+
+def capture(name: str) -> Stage:
+    """One capture."""
+    return stage(f"capture-{name}", "capture", "registration.data.capture:Capture", {}, external=name)
+
+
+def nerf(name: str) -> Stage:
+    """Its field."""
+    return stage(f"nerf-{name}", "nerf", "registration.nerf.record:NerfHalf", {"capture": f"capture-{name}"}, version=7)
+
+
+def clouds(pair: tuple[str, str]) -> Stage:
+    """The clouds of a pair."""
+    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=3)
+
+
+def learned(name: str, clouds: str = "clouds") -> list[Stage]:
     """The stages in which a half's correspondences are learned; made only if a source that needs them is asked."""
-    half_inputs = {"capture": f"capture-{half}", "nerf": f"nerf-{half}", "clouds": "clouds"}
-    looks, networks = {"bank": f"correspondences-{half}"}, {"embedding": f"embedding-{half}"}
+    half_inputs = {"capture": f"capture-{name}", "nerf": f"nerf-{name}", "clouds": clouds}
+    looks, networks = {"bank": f"correspondences-{name}"}, {"embedding": f"embedding-{name}"}
     record = "registration.embedding.record:"
     return [
-        stage(f"correspondences-{half}", "correspondences", f"{record}Correspondences", half_inputs),
-        stage(f"embedding-{half}", "embedding", f"{record}Embedding", looks),
-        stage(f"features-{half}", "features", f"{record}Features", {**looks, **networks}),
+        stage(f"correspondences-{name}", "correspondences", f"{record}Correspondences", half_inputs),
+        stage(f"embedding-{name}", "embedding", f"{record}Embedding", looks),
+        stage(f"features-{name}", "features", f"{record}Features", {**looks, **networks}),
     ]
 
 
-def branch(name: str) -> Stage:
+def branch(source: str, pair: tuple[str, str]) -> Stage:
     """The stage in which a source guesses."""
-    if name == "surfemb":
-        keys = {"features_up": "features-up", "features_down": "features-down"}
-        record = "registration.sources.base:ByImage"
-        return Stage(
-            BRANCHES[name], "poses", "pipelines.stages.surfemb:run", record, {"clouds": "clouds", **HALVES, **keys},
-            needs=NEEDS["surfemb"],
-        )  # fmt: skip
-    record = "registration.sources.base:Hypotheses"
-    return stage(BRANCHES[name], "poses", record, {"clouds": "clouds", **HALVES}, version=2)
+    name, inputs = stage_of(BRANCHES[source], pair), {"clouds": stage_of("clouds", pair), **halves(pair)}
+    if source == "surfemb":
+        keys = {f"features_{role}": f"features-{half}" for role, half in zip(FIRST, pair, strict=True)}
+        record, run = "registration.sources.base:ByImage", "pipelines.stages.surfemb:run"
+        return Stage(name, "poses", run, record, {**inputs, **keys}, needs=NEEDS["surfemb"])
+    return stage(name, "poses", "registration.sources.base:Hypotheses", inputs, version=2)
 
 
-DEFAULT = Graph(
-    [
-        stage("capture-up", "capture", "registration.data.capture:Capture", {}, external="up"),
-        stage("capture-down", "capture", "registration.data.capture:Capture", {}, external="down"),
-        stage("nerf-up", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-up"}, version=7),
-        stage("nerf-down", "nerf", "registration.nerf.record:NerfHalf", {"capture": "capture-down"}, version=7),
-        stage("clouds", "clouds", "registration.nerf.record:Clouds", HALVES, version=3),
-        *learned("up"),
-        *learned("down"),
-        *(branch(name) for name in BRANCHES),
+def registered(pair: tuple[str, str]) -> list[Stage]:
+    """A pair from its guesses to its registration."""
+    record, asks = "registration.verify.record:", {name: stage_of(at, pair) for name, at in BRANCHES.items()}
+    inputs, verify = {"clouds": stage_of("clouds", pair), **halves(pair)}, stage_of("verify", pair)
+    return [
+        *(branch(name, pair) for name in BRANCHES),
+        stage(verify, "verify", f"{record}Verdict", inputs, version=2, asks=asks),
         stage(
-            "verify", "verify", "registration.verify.record:Verdict",
-            {"clouds": "clouds", **HALVES}, version=2, asks=BRANCHES,
+            stage_of("icp", pair), "icp", f"{record}Registration", {"verify": verify, **inputs}, version=3,
+            asks={"surfemb": asks["surfemb"]},
         ),
-        stage(
-            "icp", "icp", "registration.verify.record:Registration",
-            {"verify": "verify", "clouds": "clouds", **HALVES}, version=3, asks={"surfemb": BRANCHES["surfemb"]},
-        ),
-        stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", "clouds": "clouds", **HALVES}),
-        stage(
-            "nerf-full", "full", "registration.fuse.record:Model",
-            {"icp": "icp", "fuse": "fuse", "clouds": "clouds", **HALVES}, version=2,
-        ),
-        stage(
-            "labels", "labels", "registration.fuse.record:Labels",
-            {"model": "nerf-full", "icp": "icp", "capture_up": "capture-up", "capture_down": "capture-down"}, version=3,
-        ),
-        stage(
-            "report", "report", "pipelines.report.record:Report",
-            {"verify": "verify", "icp": "icp", "model": "nerf-full", "labels": "labels", "clouds": "clouds", **HALVES},
-            version=6,
-        ),
-    ]
-)  # fmt: skip
+    ]  # fmt: skip
+
+
+def of_two() -> Graph:
+    """The chain of two captures."""
+    both = {"clouds": "clouds", **halves(FIRST)}
+    looks = {"capture_up": "capture-up", "capture_down": "capture-down"}
+    return Graph(
+        [
+            *map(capture, FIRST), *map(nerf, FIRST), clouds(FIRST), *learned("up"), *learned("down"), *registered(FIRST),
+            stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", **both}),
+            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=3),
+            stage("labels", "labels", "registration.fuse.record:Labels", {"model": "nerf-full", "icp": "icp", **looks}, version=3),
+            stage(
+                "report", "report", "pipelines.report.record:Report",
+                {"verify": "verify", "icp": "icp", "model": "nerf-full", "labels": "labels", **both}, version=7,
+            ),
+        ]
+    )  # fmt: skip
+
+
+def of_more(count: int) -> Graph:
+    """The chain of more captures: every pair is registered, the pairs that agree give each capture its place."""
+    names = names_of(count)
+    pairs = pairs_of(names)
+    one = lambda *what: {argument(f"{w}-{n}"): f"{w}-{n}" for w in what for n in names}  # noqa: E731
+    two = lambda *what: {argument(stage_of(w, p)): stage_of(w, p) for w in what for p in pairs}  # noqa: E731
+    every = {**two("clouds"), **one("nerf", "capture")}
+
+    def last(name: str, section: str, record: str, inputs: dict[str, str], params: str = "", version: int = 1) -> Stage:
+        run = f"pipelines.stages.together:{section}"
+        return Stage(name, params or section, run, record, inputs, version=version, needs=NEEDS[section])
+
+    return Graph(
+        [
+            *map(capture, names), *map(nerf, names), *map(clouds, pairs),
+            *(s for name in names for s in learned(name, stage_of("clouds", home(name)))),
+            *(s for pair in pairs for s in registered(pair)),
+            last("join", "join", "registration.verify.record:Joined", {**two("icp"), **every}, "verify"),
+            last("fuse", "fuse", "registration.fuse.record:Fused", {"join": "join", **every}),
+            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}),
+            last("labels", "labels", "registration.fuse.record:Labels", {"join": "join", "model": "nerf-full", **one("capture")}),
+            last(
+                "report", "report", "pipelines.report.record:Report",
+                {"join": "join", "model": "nerf-full", "labels": "labels", **every},
+            ),
+        ]
+    )  # fmt: skip
+
+
+def home(name: str) -> tuple[str, str]:
+    """The pair in whose unit a capture is learned: that with up."""
+    return FIRST if name in FIRST else (FIRST[0], name)
+
+
+DEFAULT = of_two()
+
+
+@cache
+def graph_of(count: int) -> Graph:
+    """The chain of so many captures."""
+    return DEFAULT if count == 2 else of_more(count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -231,13 +231,13 @@ class Run:
         return self.records[name]
 
 
-def capture_inputs(up: Any, down: Any, memo: Path, files_of: Callable[[Any], list[Path]]) -> dict[str, External]:
-    """Both captures as inputs of the graph: their contents count, not where they lie."""
+def capture_inputs(specs: Iterable[Any], memo: Path, files_of: Callable[[Any], list[Path]]) -> dict[str, External]:
+    """Captures as inputs of the graph: their contents count, not where they lie."""
     from pipelines.keys import Fingerprints
 
     prints = Fingerprints(memo)
     out = {}
-    for spec in (up, down):
+    for spec in specs:
         description = {k: v for k, v in asdict(spec).items() if k not in ("folder", "name")}
         out[spec.half] = External(spec, prints.of(files_of(spec), Path(spec.folder), description))
     return out

@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from pipelines.execute import Run
+from pipelines.pairs import FIRST, names_of
 from pipelines.report.finished import write_report
 from pipelines.report.made import command
 from pipelines.results import TOLD, read_result
 from pipelines.store import STALE_SECONDS, versions, write_whole
 from registration.data.archive import merge
+from registration.fuse.record import Model
 from registration.geometry.rigid import Rigid
+from registration.verify.record import Joined, Registration
 
-NEEDED = ("icp", "nerf-full", "labels", "report")
+LAST = ("nerf-full", "labels", "report")
+NEEDED = ("icp", *LAST)
+"""The stages whose answers the results of two captures are made of."""
+
+
+def needed(run: Run) -> tuple[str, ...]:
+    """The same of any number of captures."""
+    return ("join", *LAST) if "join" in run.graph.stages else NEEDED
 
 
 def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
@@ -27,21 +37,18 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     old = standing(run, out, objid)
     if old is not None:
         return old
-    icp, model, labels, report = (run.record(name) for name in NEEDED)
+    found, model, labels, report = (run.record(name) for name in needed(run))
     result = {
         "format": 1,
         "T_up_from_down": model.T_up_from_down.after_scale(model.scale).tolist(),
         "scale": model.scale,
-        "metric": icp.metric,
-        "unit_mm": dict(zip(("up", "down"), icp.unit_mm, strict=True)),
-        "confidence": round(icp.confidence, 4),
-        "accepted": bool(icp.accepted),
-        "alternatives": [in_own_units(entry, model.scale) for entry in icp.alternatives],
-        "source": icp.source,
-        "candidates": icp.candidates,
-        "chamfer_mm": icp.chamfer_mm,
+        "metric": found.metric,
+        "confidence": round(found.confidence, 4),
+        "accepted": bool(found.accepted),
+        "chamfer_mm": found.chamfer_mm,
         "diameter_mm": model.fused.diameter_mm,
-        "reasons": list(icp.reasons),
+        "reasons": list(found.reasons),
+        **(of_many(run, found, model) if "join" in run.graph.stages else of_two(found, model)),
         "model": {
             "joint": bool(model.joint),
             "psnr_db": list(model.psnr),
@@ -63,6 +70,34 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     return result
 
 
+def of_two(icp: Registration, model: Model) -> dict[str, Any]:
+    """What result.json tells of two captures alone."""
+    return {
+        "unit_mm": dict(zip(FIRST, icp.unit_mm, strict=True)),
+        "alternatives": [in_own_units(entry, model.scale) for entry in icp.alternatives],
+        "source": icp.source,
+        "candidates": icp.candidates,
+    }
+
+
+def of_many(run: Run, join: Joined, model: Model) -> dict[str, Any]:
+    """What it tells of more: where each capture lies, and what became of every pair."""
+    names = names_of(len(run.externals))
+    placed = {
+        names[n]: {"T_model_from_capture": T.after_scale(scale).tolist(), "scale": scale, "unit_mm": unit}
+        for n, T, scale, unit in zip(join.placed, model.places, model.scales, join.unit_mm, strict=True)
+    }
+    folders = {name: str(getattr(run.externals[name].value, "folder", "")) for name in names}
+    return {
+        "unit_mm": {name: entry["unit_mm"] for name, entry in placed.items()},
+        "alternatives": [],
+        "source": "pairs",
+        "candidates": len(join.pairs),
+        "captures": {name: {"folder": folders[name], "placed": name in placed, **placed.get(name, {})} for name in names},
+        "pairs": [{**pair, "a": names[pair["a"]], "b": names[pair["b"]]} for pair in join.pairs],
+    }
+
+
 def in_own_units(entry: dict[str, Any], scale: float) -> dict[str, Any]:
     """An alternative as result.json tells it: of points of down as they were read."""
     if scale == 1:
@@ -75,12 +110,13 @@ def standing(run: Run, out: Path, objid: int) -> dict[str, Any] | None:
     old = read_result(out)
     if old is None or not set(old) >= TOLD or old["keys"] != keys_of(run):
         return None
-    return old if all(p.exists() for p in published(out, objid)) else None
+    captures = [name for name, entry in old.get("captures", {}).items() if entry["placed"]] or FIRST
+    return old if all(p.exists() for p in published(out, objid, captures)) else None
 
 
 def keys_of(run: Run) -> dict[str, str]:
     """Of the artifacts that the results are made of."""
-    return {name: run.keys[name] for name in NEEDED}
+    return {name: run.keys[name] for name in needed(run)}
 
 
 @contextmanager
@@ -101,15 +137,14 @@ def exchanged(out: Path) -> Iterator[Path]:
 
 def command_of(run: Run) -> str:
     """What repeats a run."""
-    folders = tuple(
-        str(getattr(run.externals[half].value, "folder", "")) for half in ("up", "down") if half in run.externals
-    )
-    return command(run.name, run.config, (folders[0], folders[1]) if len(folders) == 2 else None)
+    names = names_of(len(run.externals))
+    folders = [str(getattr(run.externals[name].value, "folder", "")) for name in names if name in run.externals]
+    return command(run.name, run.config, folders)
 
 
-def published(out: Path, objid: int) -> list[Path]:
+def published(out: Path, objid: int, captures: Iterable[str] = FIRST) -> list[Path]:
     """Every file a finished object has."""
-    labels = [f"labels/{half}/{name}" for half in ("up", "down") for name in ("scene_gt.json", "scene_camera.json")]
+    labels = [f"labels/{name}/{file}" for name in captures for file in ("scene_gt.json", "scene_camera.json")]
     rest = [
         "model.ply",
         "cloud.ply",

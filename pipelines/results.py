@@ -47,6 +47,29 @@ def is_result(body: Any) -> bool:
         and is_similarity(body.get("T_up_from_down"))
         and all(isinstance(a, dict) and is_similarity(a.get("T_up_from_down")) for a in others)
         and all(is_number(a.get("confidence")) for a in others)
+        and are_captures(body.get("captures", {}))
+        and are_pairs(body.get("pairs", []))
+    )
+
+
+def are_captures(body: Any) -> bool:
+    """Of more than two captures: where each lies."""
+    return isinstance(body, dict) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("placed"), bool)
+        and isinstance(entry.get("folder"), str)
+        and (not entry["placed"] or is_similarity(entry.get("T_model_from_capture")))
+        for entry in body.values()
+    )
+
+
+def are_pairs(body: Any) -> bool:
+    """What became of each pair of them."""
+    return isinstance(body, list) and all(
+        isinstance(pair, dict)
+        and all(isinstance(pair.get(name), str) for name in ("a", "b", "state"))
+        and is_number(pair.get("confidence"))
+        for pair in body
     )
 
 

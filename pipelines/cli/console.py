@@ -84,8 +84,16 @@ def summary(console: Console, name: str, result: dict[str, Any], out: Path, quie
         "halves apart",
         f"{result['chamfer_mm']:.2f} {mm} where both saw the object, {share:.2f} % of its {result['diameter_mm']:.0f} {mm}",
     )
-    table.add_row("turned by", f"{turn:.0f}° between the captures")
-    if result.get("scale", 1.0) != 1.0:
+    if result.get("pairs"):
+        placed = [name for name, entry in result["captures"].items() if entry["placed"]]
+        table.add_row("captures", f"{len(placed)} of {len(result['captures'])} have a place: {', '.join(placed)}")
+        for n, pair in enumerate(result["pairs"]):
+            off = f", {pair['off_deg']:.2f}° off" if "off_deg" in pair else ""
+            told = f"{pair['a']} and {pair['b']}: {pair['state']}, confidence {pair['confidence']:.3f}{off}"
+            table.add_row("" if n else "pairs", told)
+    else:
+        table.add_row("turned by", f"{turn:.0f}° between the captures")
+    if result.get("scale", 1.0) != 1.0 and not result.get("pairs"):
         table.add_row("scale", f"lengths of down times {result['scale']:.4f} are lengths of up")
     if result["alternatives"]:
         same = all(a.get("same_model") for a in result["alternatives"])

@@ -67,16 +67,16 @@ def drive(
 ) -> int:  # fmt: skip
     """Objects from captures to results, or to a stage; a broken one does not stop the others."""
     from pipelines.bucket import open_store
-    from pipelines.chain import DEFAULT
     from pipelines.cli.screen import Screen
     from pipelines.engines.estimate import Expected
     from pipelines.engines.schedule import Scheduler, Wish
 
     request = request.rooted() if how.engine == "ray" else request
-    publish = publish and (until is None or until == DEFAULT.order[-1])
+    graph = request.graph()
+    publish = publish and (until is None or until == graph.order[-1])
     folders = {request.name(objid): request.folder(objid) for objid in wanted}
     wishes = [Wish(request.name(objid), partial(order_of, request, objid, publish)) for objid in wanted]
-    expected = Expected(DEFAULT, request.configuration()).remember(open_store(request.store or request.out / ".store"))
+    expected = Expected(graph, request.configuration()).remember(open_store(request.store or request.out / ".store"))
     signal.signal(signal.SIGTERM, stop)
     engine = engine_of(how, request.device)
     with Screen(request.out / "logs", folders.__getitem__, len(wanted), request.quiet, request.verbose) as screen:

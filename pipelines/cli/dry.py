@@ -19,13 +19,13 @@ COLOURS = {"fresh": "dim", "stale": "yellow", "missing": "cyan", "failed": "red"
 def tell(request: Request, wanted: list[int | None], until: str | None, forced: frozenset[str], how: How) -> int:
     """A table for each object, and what it comes to."""
     from pipelines.bucket import open_store
-    from pipelines.chain import DEFAULT
     from pipelines.cli.screen import clock
 
-    expected = Expected(DEFAULT, request.configuration()).remember(open_store(request.store or request.out / ".store"))
+    graph = request.graph()
+    expected = Expected(graph, request.configuration()).remember(open_store(request.store or request.out / ".store"))
     works, longest, stages = 0.0, 0.0, 0
     for objid in wanted:
-        order = order_of(request, objid, publish=until in (None, DEFAULT.order[-1]))
+        order = order_of(request, objid, publish=until in (None, graph.order[-1]))
         chain, _ = chain_of(0, order, until, forced)
         show(rows_of(order, set(chain.todo), until, forced, expected, request.device), order.name)
         work, path = chain.left(expected)

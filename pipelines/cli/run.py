@@ -24,6 +24,12 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--up", type=click.Path(path_type=Path), help="Capture folder, instead of --dataset."),
         click.option("--down", type=click.Path(path_type=Path), help="The other capture folder."),
         click.option(
+            "--capture",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            help="Capture folder, repeatable: two or more of one object, instead of --up and --down.",
+        ),
+        click.option(
             "--bop-root",
             type=click.Path(path_type=Path),
             default=Path("bop"),
@@ -84,18 +90,17 @@ def run(
     start: str | None, until: str | None, force: bool, dry_run: bool, jobs: int | None, engine: str, ray_address: str,
     **options: Any,
 ) -> int:  # fmt: skip
-    """Register two captures of an object.
+    """Register two captures of an object, or more.
 
     Writes OUT/DATASET/obj_NNNNNN/: result.json, model.ply, cloud.ply, labels/, report/. Exit status 0: accepted; 3: done but
     not accepted; 2: the request or the input is wrong; 1: anything else.
     """
-    from pipelines.chain import DEFAULT
-
     request = Request(**options)
+    graph = request.graph()
     for name in (start, until):
         if name:
-            DEFAULT.named(name)
-    forced = frozenset(DEFAULT.order) if force else forced_from(DEFAULT, start)
+            graph.named(name)
+    forced = frozenset(graph.order) if force else forced_from(graph, start)
     wanted, how = objects_of(request), How(engine, jobs, ray_address)
     if dry_run:
         from pipelines.cli.dry import tell
@@ -126,9 +131,9 @@ def stage(
     and for learned correspondences: correspondences-up embedding-up features-up, the same for down.
 
     poses means every source that verify would ask; poses-shape, poses-print and poses-surfemb are single ones.
-    """
-    from pipelines.chain import DEFAULT
 
+    More than two captures (--capture) are called up, down, c3, c4; stages of two of them are icp-up-c3 and the like.
+    """
     name = modern(name, half)
     if image is not None and name not in ("poses", "poses-surfemb"):
         raise UserError("--id names one image of stage poses", f"stage {name}", "regpipe stage poses --id N")
@@ -136,8 +141,8 @@ def stage(
         if name != "icp":
             raise UserError("--bestimage is where stage icp starts", f"stage {name}", "regpipe stage icp --bestimage N")
         options["sets"] = (*options["sets"], f"icp.image={half or 'down'}:{bestimage}")
-    names = branches(options) if name == "poses" else [DEFAULT.named(name).name]
     request = Request(**options)
+    names = branches(request) if name == "poses" else [request.graph().named(name).name]
     if image is not None:
         return worst([one_image(request, objid, image, half, viz) for objid in objects_of(request)])
     return worst([one_stage(request, objid, n, force, viz, cont) for objid in objects_of(request) for n in names])
@@ -168,15 +173,17 @@ def say(request: Request, lines: list[str]) -> None:
         click.echo("\n".join(lines))
 
 
-def branches(options: dict[str, Any]) -> list[str]:
-    """The stages of the sources that verify asks, or would ask first."""
-    from pipelines.chain import BRANCHES, DEFAULT
+def branches(request: Request) -> list[str]:
+    """The stages of the sources that verify asks, or would ask first; of every pair of captures."""
+    from pipelines.chain import BRANCHES
+    from pipelines.pairs import names_of, pairs_of, stage_of
     from registration.sources.catalogue import in_order
 
-    wanted = Request(**options).configuration().verify.sources
+    wanted = request.configuration().verify.sources
     cheap, dear = in_order(wanted, list(BRANCHES))
     asked = cheap if wanted == ("auto",) else [*cheap, *dear]
-    return [DEFAULT.named(BRANCHES[name]).name for name in asked]
+    pairs = pairs_of(names_of(len(request.capture) or 2))
+    return [request.graph().named(stage_of(BRANCHES[name], pair)).name for name in asked for pair in pairs]
 
 
 def one_stage(request: Request, objid: int | None, name: str, force: bool, viz: bool, cont: bool) -> int:

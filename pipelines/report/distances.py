@@ -25,6 +25,12 @@ def colour_bar(top: float, low: str = "0") -> str:
     )
 
 
+def files() -> str:
+    """Where the table lies as a file."""
+    links = ", ".join(f'<a href="chamfer.{kind}" download>{kind}</a>' for kind in ("csv", "json", "xlsx"))
+    return f'<p class="screen-only">The same table as a file: {links}.</p>'
+
+
 def histogram_chart(measured: Measured) -> str:
     """How the distances are spread."""
     top = float(min(4 * measured.near_mm, max(measured.up_mm.max(), measured.down_mm.max())))
@@ -49,6 +55,18 @@ def histogram_chart(measured: Measured) -> str:
     return "<h3>How the distances are spread</h3>" + curves.chart(
         "Histogram of the distances of each half's points to the other half", lines, *axes, limit
     )
+
+
+def cad_part(model: Model, cad: CadCheck) -> list[str]:
+    """The model against a CAD model."""
+    far, names = float(np.quantile(cad.model_mm, 0.98)), [n for *_, n in drawings.SIDES]
+    pictures = drawings.heat_of(model.fused.points, model.fused.point_normals, cad.model_mm, far)
+    return [
+        f"<h3>Against the CAD model</h3><p>{escape(cad.name)} was laid onto the model; it took no part in the "
+        "registration. Distance of every point of the model to its surface:</p>",
+        markup.gallery(pictures, names, [f"Distances to the CAD model, seen {n}" for n in names], "three"),
+        colour_bar(far),
+    ]  # fmt: skip
 
 
 def distances_section(
@@ -76,22 +94,12 @@ def distances_section(
         ),
         colour_bar(top),
     ]
-    if cad is not None:
-        far = float(np.quantile(cad.model_mm, 0.98))
-        pictures = drawings.heat_of(model.fused.points, model.fused.point_normals, cad.model_mm, far)
-        body += [
-            f"<h3>Against the CAD model</h3><p>{escape(cad.name)} was laid onto the model; it took no part in the "
-            "registration. Distance of every point of the model to its surface:</p>",
-            markup.gallery(pictures, names, [f"Distances to the CAD model, seen {n}" for n in names], "three"),
-            colour_bar(far),
-        ]  # fmt: skip
+    body += [] if cad is None else cad_part(model, cad)
     head = ["direction", *(WORDS.get(k, k) for k in next(iter(table.values())))]
-    links = ", ".join(f'<a href="chamfer.{kind}" download>{kind}</a>' for kind in ("csv", "json", "xlsx"))
-    files = f'<p class="screen-only">The same table as a file: {links}.</p>'
     body += [
         histogram_chart(measured),
         "<h3>In numbers</h3>",
         markup.rows(head, shown(table), "Distances between the surfaces"),
-        files,
+        files(),
     ]
     return markup.section("distances", "Distances", *body)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.chain import DEFAULT
+from pipelines.chain import graph_of
+from pipelines.pairs import FIRST
 from pipelines.report.index import THUMBNAIL, index_page
 from pipelines.report.made import told
 from pipelines.report.record import Report
@@ -30,14 +31,14 @@ class Finished:
         """The records that the report was made of, by the names of its inputs."""
         key = self.result.get("keys", {}).get("report", "")
         manifest = store.place(self.name, "report").manifest(key)
-        out = {}
-        for argument, stage in DEFAULT["report"].inputs.items():
+        out, graph = {}, graph_of(len(self.result.get("captures", FIRST)))
+        for argument, stage in graph["report"].inputs.items():
             place = store.place(self.name, stage)
             found = (manifest or {}).get("inputs", {}).get(argument, "")
             if not found or place.manifest(found) is None:
                 mend = "regpipe run makes them again, --store names the place"
                 raise UserError(f"the artifacts of {stage} are gone", store.where(self.name), mend)
-            out[argument] = place.load(DEFAULT[stage].record_type(), found)
+            out[argument] = place.load(graph[stage].record_type(), found)
         return out
 
 
@@ -48,6 +49,10 @@ def report_of(finished: Finished, store: Store, cad: Path | None) -> Report:
 
     r = finished.inputs(store)
     check = None if cad is None else checked(cad, r["model"].fused)
+    if "join" in r:
+        from pipelines.stages.together import page
+
+        return page(ReportParams(), r["join"], r["model"], r, check)
     nerfs, captures = (r["nerf_up"], r["nerf_down"]), (r["capture_up"], r["capture_down"])
     return make_report(ReportParams(), r["verify"], r["icp"], r["model"], r["clouds"], nerfs, captures, check)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -44,13 +45,14 @@ def as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def command(name: str, config: Config, folders: tuple[str, str] | None) -> str:
-    """What repeats a run of an object of this name, or of two capture folders."""
+def command(name: str, config: Config, folders: Sequence[str]) -> str:
+    """What repeats a run of an object of this name, or of capture folders."""
     dataset, slash, object_name = name.rpartition("/obj_")
     if slash:
         which = ["--dataset", dataset, "--objid", str(int(object_name))]
     else:
-        which = ["--up", folders[0], "--down", folders[1]] if folders else []
+        options = ("--up", "--down") if len(folders) == 2 else ("--capture",) * len(folders)
+        which = [word for pair in zip(options, folders, strict=True) for word in pair]
     return shlex.join(["regpipe", "run", *which, *settings(config)])
 
 

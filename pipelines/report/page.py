@@ -18,7 +18,7 @@ from registration.geometry.rays import Caster
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds, NerfHalf
 from registration.verify.record import Registration, Verdict
-from registration.viz.colours import as_css, scale
+from registration.viz.pictures import DOWN, UP
 
 LINKS = (
     ("#model", "Model"), ("#registration", "ICP"), ("#captures", "Images"), ("#distances", "Distances"),
@@ -48,11 +48,14 @@ def view_of(
     for n in rivals.rivals_of(verdict):
         kind = "same model" if verdict.group[n] == 0 else "another model"
         places.append((f"hypothesis {n + 1}, {kind}", Rigid.from_matrix(verdict.T_up_from_down[n])))
-    halves, gaps = [(nerfs[0], clouds.up), (nerfs[1], clouds.down)], (seen.up_mm, seen.down_mm)
-    scene = view3d.scene_of(model.fused, halves, gaps, seen.near_mm, captures, T, places)
-    scene["ramp"] = view3d.text_of(scale())
-    controls = view3d.controls([name for name, _ in places], as_css(), seen.near_mm)
-    return controls + view3d.embedded(scene)
+    placed, gaps = (Rigid.identity(), T), (seen.up_mm, seen.down_mm)
+    halves = [
+        view3d.Seen(*half)
+        for half in zip(sections.HALVES, captures, nerfs, (clouds.up, clouds.down), placed, gaps, (UP, DOWN), strict=True)
+    ]
+    words = (("up", "Half up, blue"), ("down", "Half down, orange"))
+    controls = view3d.controls(words, [name for name, _ in places], seen.near_mm)
+    return controls + view3d.embedded(view3d.scene_of(model.fused, halves, seen.near_mm, places))
 
 
 def make_report(
@@ -71,7 +74,9 @@ def make_report(
         words.verdict(icp, model),
         sections.model_section(model, caster, view_of(verdict, icp, model, clouds, nerfs, captures, seen)),
         sections.registration_section(clouds, icp, model),
-        sections.captures_section(captures, caster, T, seen.silhouettes, params.pictures),
+        sections.captures_section(
+            zip(sections.HALVES, captures, (Rigid.identity(), T), (UP, DOWN), seen.silhouettes, strict=True), caster, params.pictures
+        ),
         distances.distances_section(seen, clouds, T, table, model, cad),
         rivals.alternatives_section(verdict, clouds),
         training.halves_section(captures, nerfs, seen.silhouettes),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from pipelines.report import drawings, markup
@@ -11,7 +13,6 @@ from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Clouds
 from registration.verify.record import Registration
-from registration.viz.pictures import DOWN, UP
 
 HALVES = ("up", "down")
 
@@ -21,15 +22,15 @@ def as_captured(clouds: Clouds) -> Rigid:
     return Rigid(np.eye(3), clouds.up.points.mean(0) - clouds.down.points.mean(0))
 
 
-def model_section(model: Model, caster: Caster, view: str) -> str:
-    """The 3D view, and the model from three sides for paper."""
+def model_section(model: Model, caster: Caster, view: str, names: Sequence[str] = HALVES) -> str:
+    """The 3D view, and the model from three sides for paper; ``names`` are those of the captures."""
     pictures = drawings.sides_of(model.fused, caster)
-    names = [name for *_, name in drawings.SIDES]
-    still = markup.gallery(pictures, names, [f"The model seen {n}" for n in names], "three still")
-    return markup.section("model", "The model", view, still, told_of(model))
+    sides = [name for *_, name in drawings.SIDES]
+    still = markup.gallery(pictures, sides, [f"The model seen {n}" for n in sides], "three still")
+    return markup.section("model", "The model", view, still, told_of(model, names))
 
 
-def told_of(model: Model) -> str:
+def told_of(model: Model, names: Sequence[str] = HALVES) -> str:
     """Where the model comes from, and how well it explains the images."""
     lines = [*model.notes]
     for name, values, form in (
@@ -38,11 +39,11 @@ def told_of(model: Model) -> str:
         ("those of the fused halves by", model.fused_iou, ".3f"),
     ):
         if values:
-            lines.append(f"{name}: " + ", ".join(f"{v:{form}} ({h})" for v, h in zip(values, HALVES, strict=True)))
+            lines.append(f"{name}: " + ", ".join(f"{v:{form}} ({h})" for v, h in zip(values, names, strict=True)))
     what = (
-        "The model is one field, trained on both captures together."
+        "The model is one field, trained on all captures together."
         if model.joint
-        else "The model is fused of both halves."
+        else "The model is fused of the halves."
     )
     return f"<p>{what}</p>{markup.listed(lines)}"
 
@@ -67,14 +68,12 @@ def registration_section(clouds: Clouds, icp: Registration, model: Model) -> str
 
 
 def captures_section(
-    captures: tuple[Capture, Capture], caster: Caster, T: Rigid, fits: tuple[Array, Array], count: int
+    captures: Iterable[tuple[str, Capture, Rigid, tuple[int, int, int], Array]], caster: Caster, count: int
 ) -> str:
-    """Contact sheets of both captures."""
+    """Contact sheets of captures: of each its name, T_model_from_capture, its colour, and how well every image fits."""
     body = []
-    for half, capture, place, colour, fit in zip(
-        HALVES, captures, (Rigid.identity(), T.inverse()), (UP, DOWN), fits, strict=True
-    ):
-        sheet = drawings.sheet_of(capture, caster, place, colour, count, fit)
+    for half, capture, T, colour, fit in captures:
+        sheet = drawings.sheet_of(capture, caster, T.inverse(), colour, count, fit)
         words = [
             f"image {capture.ids[i]}, {fit[i]:.3f}" + (", fits worst" if i == sheet.worst else "") for i in sheet.views
         ]
@@ -86,7 +85,7 @@ def captures_section(
             f"<h3>Capture {half}: {len(capture)} images</h3>" + markup.gallery(sheet.pictures, words, alts, "contact")
         )
     said = (
-        "<p>The outline of the finished model, drawn into images of both captures. The number says how well the silhouette "
+        "<p>The outline of the finished model, drawn into images of every capture. The number says how well the silhouette "
         "agrees with the mask (1: exactly).</p>"
     )
     return markup.section("captures", "The model in the images", said, *body)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -16,6 +18,7 @@ from registration.fuse.record import Fused
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Cloud, NerfHalf
+from registration.viz.colours import as_css, scale
 
 MOST_VERTICES = 40_000
 """Of the model in the page: two bytes number them."""
@@ -108,20 +111,40 @@ def pyramids(capture: Capture, T_up_from_capture: Rigid, length: float) -> str:
     return text_of(T_up_from_capture.apply(there).astype("<f4"))
 
 
-def scene_of(
-    fused: Fused, halves: list[tuple[NerfHalf, Cloud]], distances: tuple[Array, Array], top: float,
-    captures: tuple[Capture, Capture], T: Rigid, places: list[tuple[str, Rigid]],
-) -> dict[str, Any]:  # fmt: skip
-    """All that the view draws; ``places`` are where the down half can be put, with their names."""
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One half in the view."""
+
+    name: str
+    capture: Capture
+    nerf: NerfHalf
+    cloud: Cloud
+    T: Rigid
+    """T_model_from_half."""
+    distances: Array  # (n,) of the cloud's points to the other halves
+    tint: tuple[int, int, int]
+
+
+def scene_of(fused: Fused, halves: Sequence[Seen], top: float, places: Sequence[tuple[str, Rigid]] = ()) -> dict[str, Any]:
+    """All that the view draws; ``places`` are where the second half can be put, with their names."""
     middle = (fused.vertices.min(0) + fused.vertices.max(0)) / 2
     length = 0.16 * fused.diameter_mm
+    drawn = {
+        h.name: packed_half(h.nerf, h.cloud, h.distances, top)
+        | {"tint": list(h.tint), "matrix": columns(h.T), "cameras": pyramids(h.capture, h.T, length)}
+        for h in halves
+    }
     return {
         "middle": middle.tolist(), "radius": float(np.linalg.norm(fused.vertices - middle, axis=1).max()), "top": round(top, 3),
-        "model": packed_model(fused),
-        "up": packed_half(*halves[0], distances[0], top), "down": packed_half(*halves[1], distances[1], top),
-        "cameras": {"up": pyramids(captures[0], Rigid.identity(), length), "down": pyramids(captures[1], T, length)},
-        "places": [{"name": name, "matrix": place.as_matrix().T.ravel().round(7).tolist()} for name, place in places],
+        "model": packed_model(fused), "halves": drawn, "moves": halves[1].name if places else "",
+        "places": [{"name": name, "matrix": columns(place)} for name, place in places],
+        "ramp": text_of(scale()),
     }  # fmt: skip
+
+
+def columns(T: Rigid) -> list[float]:
+    """A motion as WebGL wants it."""
+    return T.as_matrix().T.ravel().round(7).tolist()
 
 
 def embedded(scene: dict[str, Any]) -> str:
@@ -130,18 +153,14 @@ def embedded(scene: dict[str, Any]) -> str:
     return f'<script type="application/json" id="scene">{body}</script>'
 
 
-def controls(places: list[str], scale: str, top: float) -> str:
-    """Canvas, switches and what to press."""
+def controls(halves: Sequence[tuple[str, str]], places: Sequence[str], top: float) -> str:
+    """Canvas, switches and what to press; of each half its name and what it is called."""
     switches = "".join(
-        f'<label><input type="checkbox" data-show="{key}"{" checked" if key == "model" else ""}> {word}</label>'
-        for key, word in (
-            ("model", "Model"),
-            ("up", "Half up, blue"),
-            ("down", "Half down, orange"),
-            ("cameras", "Cameras of the labels"),
-        )
+        f'<label><input type="checkbox" data-show="{key}"{" checked" if key == "model" else ""}> {escape(word)}</label>'
+        for key, word in (("model", "Model"), *halves, ("cameras", "Cameras of the labels"))
     )
     options = "".join(f'<option value="{n}">{escape(name)}</option>' for n, name in enumerate(places))
+    where = f'<label class="pick">Half down lies <select data-pick="place">{options}</select></label>' if places else ""
     colours = "".join(
         f'<option value="{k}">{w}</option>'
         for k, w in (("half", "by half"), ("photo", "as photographed"), ("distance", "by distance"))
@@ -150,10 +169,9 @@ def controls(places: list[str], scale: str, top: float) -> str:
     return f"""<div class="view3d" id="view3d">
 <canvas tabindex="0" role="img" aria-label="The model in three dimensions. {help_text}" aria-describedby="view3d-help"></canvas>
 <div class="controls screen-only"><fieldset><legend>Show</legend>{switches}</fieldset>
-<label class="pick">Half down lies <select data-pick="place">{options}</select></label>
-<label class="pick">Halves are coloured <select data-pick="colour">{colours}</select></label>
+{where}<label class="pick">Halves are coloured <select data-pick="colour">{colours}</select></label>
 <span class="buttons"><button type="button" data-do="in" aria-label="Zoom in">+</button><button type="button" data-do="out" aria-label="Zoom out">−</button>
 <button type="button" data-do="left" aria-label="Turn left">←</button><button type="button" data-do="right" aria-label="Turn right">→</button>
 <button type="button" data-do="reset">Reset</button></span>
-<div class="scale" hidden data-scale><span class="bar" style="background:{scale}"></span><span>0</span><span>{top:.2f} mm, beyond: grey</span></div></div>
+<div class="scale" hidden data-scale><span class="bar" style="background:{as_css()}"></span><span>0</span><span>{top:.2f} mm, beyond: grey</span></div></div>
 <p class="help screen-only" id="view3d-help">{help_text}</p><p class="screen-only sorry" role="status" hidden></p></div>"""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from pipelines.report.markup import listed
 from registration.fuse.record import Model
-from registration.verify.record import Registration
+from registration.verify.record import Joined, Registration
 
 EXACT_DEG = 1.0
 """Turns are told in whole degrees."""
@@ -19,7 +20,7 @@ def percent(share: float) -> str:
     return "less than 0.1 %" if share < 0.0005 else f"{100 * share:.1f} %"
 
 
-def headline(icp: Registration) -> str:
+def headline(icp: Registration | Joined) -> str:
     """Accepted or not."""
     return "Accepted" if icp.accepted else "Not accepted"
 
@@ -57,23 +58,58 @@ def symmetry(icp: Registration) -> str:
     return f"{told} the same model: the object looks the same after a turn, and its labels are right up to that."
 
 
+def unit(icp: Registration | Joined, scales: Sequence[float]) -> list[str]:
+    """What is to be known of lengths, where the captures do not count them in millimetres."""
+    out = [] if icp.metric else ["The captures have no known unit: millimetres are assumed ones. --diameter makes them true."]
+    if len(scales) == 2 and scales[1] != 1:
+        out.append(f"Lengths of the capture down times {scales[1]:.4f} are lengths of the capture up.")
+    return out
+
+
+def unseen(model: Model) -> list[str]:
+    """What is to be known of the surface that nobody saw."""
+    seen = model.fused.seen
+    return [] if seen >= 0.995 else [f"{100 * seen:.0f} % of the surface was seen; the rest is a guess between what was."]
+
+
+def apart(icp: Registration | Joined) -> str:
+    """How far surfaces that meet lie apart."""
+    d, mm = icp.diameter_mm, "mm" if icp.metric else "assumed mm"
+    return f"{icp.chamfer_mm:.2f} {mm} apart ({100 * icp.chamfer_mm / d:.2f} % of its {d:.0f} {mm})"
+
+
 def verdict(icp: Registration, model: Model) -> str:
     """The box at the top."""
-    d = icp.diameter_mm
-    met = f"{icp.chamfer_mm:.2f} mm apart ({100 * icp.chamfer_mm / d:.2f} % of its {d:.0f} mm)"
     turn = model.T_up_from_down.angle_deg()
     lines = [
-        f"The object was turned by {turn:.0f} degrees between the captures. Where both captures saw its surface, the two halves lie {met}.",
-        symmetry(icp),
-        *(
-            ""
-            if model.fused.seen >= 0.995
-            else [f"{100 * model.fused.seen:.0f} % of the surface was seen; the rest is a guess between what was."]
-        ),
-    ]
+        f"The object was turned by {turn:.0f} degrees between the captures. Where both captures saw its surface, the two halves lie {apart(icp)}.",
+        symmetry(icp), *unit(icp, model.scales), *unseen(model),
+    ]  # fmt: skip
+    return box(icp, meaning(icp), lines)
+
+
+def verdict_of_many(join: Joined, model: Model, names: Sequence[str]) -> str:
+    """The same of more than two captures."""
+    placed = ", ".join(names[n] for n in join.placed)
+    sure = percent(join.confidence)
+    what = (
+        f"With a probability of {sure} every capture lies where it belongs. The labels can be used as they are."
+        if join.accepted
+        else f"The likeliest places of the captures, with a probability of {sure} only, or not of all of them. "
+        "Do not use the labels before you have looked at it."
+    )
+    lines = [
+        f"The model is made of {placed}. Where two of them saw the same surface, it lies {apart(join)}.",
+        *unit(join, model.scales), *unseen(model),
+    ]  # fmt: skip
+    return box(join, what, lines)
+
+
+def box(icp: Registration | Joined, what: str, lines: Sequence[str]) -> str:
+    """Verdict, what it means, what speaks for and against it."""
     said = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
     return (
         f'<div class="verdict {"yes" if icp.accepted else "no"}"><p class="word"><span aria-hidden="true">{"✓" if icp.accepted else "!"}</span> '
-        f"{headline(icp)}</p><p class='sure'>confidence <b>{icp.confidence:.3f}</b></p><p><b>{escape(meaning(icp))}</b></p>{said}"
+        f"{headline(icp)}</p><p class='sure'>confidence <b>{icp.confidence:.3f}</b></p><p><b>{escape(what)}</b></p>{said}"
         f"<p>What speaks for it and against it:</p>{listed(icp.reasons)}</div>"
     )

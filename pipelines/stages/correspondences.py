@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.embedding.params import CorrespondenceParams
@@ -16,11 +18,9 @@ def run(
     """Render."""
     from registration.sources.surfemb import bank_of
 
-    half = (
-        HalfModel(capture, nerf, clouds.up)
-        if ctx.stage.endswith("-up")
-        else HalfModel(capture, nerf, clouds.down).scaled(clouds.scale)
-    )
+    up = ctx.stage.endswith("-up")
+    scale = 1.0 if up else clouds.scale
+    half = HalfModel(capture, nerf, clouds.up if up else clouds.down).scaled(scale)
     bank = bank_of(half, clouds.diameter_mm, params, ctx.rng, ctx.tick)
     ctx.log.info("%s: %d looks, %d of them where the cameras stood", ctx.stage, len(bank.looks), bank.own.sum())
-    return bank
+    return replace(bank, scale=scale)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.stages.context import Context
 from registration.embedding.params import FeatureParams
 from registration.embedding.record import Correspondences, Embedding, Features
@@ -11,4 +13,4 @@ def run(ctx: Context, params: FeatureParams, bank: Correspondences, embedding: E
     """Ask the key network."""
     from registration.embedding.features import features_of
 
-    return features_of(embedding, bank, params, ctx.rng)
+    return replace(features_of(embedding, bank, params, ctx.rng), scale=bank.scale)

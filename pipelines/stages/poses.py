@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.pairs import plain
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
 from registration.nerf.record import Clouds, NerfHalf
@@ -16,6 +17,6 @@ def run(
 ) -> Hypotheses:  # fmt: skip
     """Ask the source that the stage is named after; it may have nothing to say."""
     up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
-    found = load(ctx.stage.removeprefix("poses-")).fit(up, params, ctx.rng, ctx.tick).propose(down, ctx.rng, ctx.tick)
+    found = load(plain(ctx.stage).removeprefix("poses-")).fit(up, params, ctx.rng, ctx.tick).propose(down, ctx.rng, ctx.tick)
     ctx.log.info("%s: %d hypotheses", ctx.stage, len(found))
     return Hypotheses.of(found)

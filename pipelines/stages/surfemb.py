@@ -19,7 +19,8 @@ def run(
     from registration.sources.surfemb import guess
 
     up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down)
-    found = guess(up, down, (features_up, features_down), params, ctx.rng, device_of(ctx.device), ctx.tick)
+    features = features_up.sized(1.0), features_down.sized(clouds.scale)
+    found = guess(up, down, features, params, ctx.rng, device_of(ctx.device), ctx.tick)
     placed = len(set(zip(found.images.half, found.images.image.tolist(), strict=True)))
     total = len(capture_up) + len(capture_down)
     ctx.log.info("%s: %d of %d images placed, %d hypotheses", ctx.stage, placed, total, len(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ import numpy as np
 
 from registration.data import colmap, nerfstudio
 from registration.data.bop import files_of_bop, list_bop
-from registration.data.capture import Capture, Half
+from registration.data.capture import Capture
 from registration.data.frames import read_listing
 from registration.data.listing import Listed, Listing
 from registration.data.params import CaptureParams
@@ -39,7 +40,8 @@ class CaptureSpec:
     kind: Kind
     folder: str
     name: str
-    half: Half
+    half: str
+    """up, down; c3 and on of more captures."""
     objid: int | None
     hidden_seed: int | None = None
     """Of the frame that the lower half of a split scene is moved into."""
@@ -133,7 +135,7 @@ def find_pair(root: Path, dataset: str, objid: int) -> tuple[CaptureSpec, Captur
     return up, replace(up, name=f"{name}_down", half="down")
 
 
-def spec_of(folder: Path, half: Half, option: str) -> CaptureSpec:
+def spec_of(folder: Path, half: str, option: str) -> CaptureSpec:
     """A folder named by the user, of whichever kind it is."""
     if not folder.is_dir():
         raise UserError("no such folder", folder, f"{option} names a capture's folder")
@@ -150,12 +152,22 @@ def spec_of(folder: Path, half: Half, option: str) -> CaptureSpec:
     return CaptureSpec("colmap", str(root), root.resolve().name, half, None, model=model)
 
 
+def specs_of(named: Sequence[tuple[str, str, Path]]) -> list[CaptureSpec]:
+    """Capture folders named by the user, each with its half and its option; they may be of different kinds."""
+    out, seen = [], {}
+    for half, option, folder in named:
+        out.append(spec_of(folder, half, option))
+        other = seen.setdefault(folder.resolve(), option)
+        if len(seen) < len(out):
+            both = f"{other} and {option} are" if other != option else f"two {option} are"
+            raise UserError(f"{both} the same folder", folder, "name different captures of the object")
+    return out
+
+
 def pair_of(up: Path, down: Path) -> tuple[CaptureSpec, CaptureSpec]:
-    """Two capture folders named by the user; they may be of different kinds."""
-    pair = spec_of(up, "up", "--up"), spec_of(down, "down", "--down")
-    if up.resolve() == down.resolve():
-        raise UserError("--up and --down are the same folder", up, "name two captures of the object")
-    return pair
+    """Two of them."""
+    first, second = specs_of([("up", "--up", up), ("down", "--down", down)])
+    return first, second
 
 
 def listing_of(spec: CaptureSpec, params: CaptureParams) -> Listing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ class Correspondences:
     points: Array  # (p, 3) mm, the cleaned cloud
     normals: Array  # (p, 3)
     off: Array  # (q, 3) mm, places near the surface but not on it
+    scale: float = 1.0
+    """Lengths of the capture were multiplied by this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +48,13 @@ class Features:
     normals: Array  # (n, 3)
     features: NDArray[np.float32]  # (n, c) unit
     embedding: Embedding
+    scale: float = 1.0
+    """See Correspondences."""
+
+    def sized(self, scale: float) -> Features:
+        """The same in the size in which the capture's lengths are multiplied by this."""
+        if scale == self.scale:
+            return self
+        grown, e = scale / self.scale, self.embedding
+        e = replace(e, middle=e.middle * grown, radius=e.radius * grown)
+        return replace(self, points=self.points * grown, embedding=e, scale=scale)

@@ -6,7 +6,7 @@ spanning tree of the pairs gives are held against what *all* pairs of captures s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
@@ -94,34 +94,31 @@ def same_model(pair: Pair, at: dict[int, Similar], extents: Sequence[Extent]) ->
     return known and bool(shift < OFF_SHARE) and abs(placed.scale / pair.found.scale - 1) < OFF_SCALE
 
 
-def components(count: int, pairs: Sequence[Pair], numbers: Sequence[int]) -> list[list[int]]:
-    """Captures that pairs of these numbers connect."""
-    group = list(range(count))
-    for n in numbers:
-        a, b = group[pairs[n].a], group[pairs[n].b]
-        group = [a if g == b else g for g in group]
-    return [[c for c in range(count) if group[c] == g] for g in dict.fromkeys(group)]
-
-
-def kruskal(count: int, pairs: Sequence[Pair], order: Sequence[int]) -> frozenset[int]:
-    """The first pairs of an order that close no loop."""
-    tree: list[int] = []
+def kruskal(count: int, pairs: Sequence[Pair], order: Iterable[int]) -> tuple[frozenset[int], list[int]]:
+    """The first pairs of an order that close no loop; and the group that each capture then belongs to."""
+    tree, group = [], list(range(count))
     for n in order:
-        if len(components(count, pairs, [*tree, n])) < len(components(count, pairs, tree)):
+        a, b = group[pairs[n].a], group[pairs[n].b]
+        if a != b:
             tree.append(n)
-    return frozenset(tree)
+            group = [a if g == b else g for g in group]
+    return frozenset(tree), group
 
 
-def spanning_trees(count: int, pairs: Sequence[Pair], numbers: Sequence[int], rng: np.random.Generator) -> list[frozenset[int]]:
+def surest(count: int, pairs: Sequence[Pair], numbers: Iterable[int]) -> frozenset[int]:
+    """The tree of the likeliest pairs."""
+    return kruskal(count, pairs, sorted(numbers, key=lambda n: -pairs[n].confidence))[0]
+
+
+def spanning_trees(count: int, pairs: Sequence[Pair], numbers: Sequence[int], rng: np.random.Generator) -> Iterator[frozenset[int]]:
     """The surest tree first; then all others, or as many as are drawn."""
-    surest = kruskal(count, pairs, sorted(numbers, key=lambda n: -pairs[n].confidence))
-    size = len(surest)
-    if comb(len(numbers), size) <= MOST_TREES:
-        parts = len(components(count, pairs, numbers))
-        found = (frozenset(t) for t in combinations(numbers, size) if len(components(count, pairs, t)) == parts)
+    first = surest(count, pairs, numbers)
+    yield first
+    if comb(len(numbers), len(first)) <= MOST_TREES:
+        found = (kruskal(count, pairs, some)[0] for some in combinations(numbers, len(first)))
+        yield from (tree for tree in found if len(tree) == len(first))
     else:
-        found = (kruskal(count, pairs, rng.permutation(numbers).tolist()) for _ in range(MOST_TREES))
-    return list(dict.fromkeys([surest, *found]))
+        yield from (kruskal(count, pairs, rng.permutation(numbers).tolist())[0] for _ in range(MOST_TREES))
 
 
 def places_of(tree: frozenset[int], group: Sequence[int], pairs: Sequence[Pair]) -> dict[int, Similar]:
@@ -138,7 +135,7 @@ def places_of(tree: frozenset[int], group: Sequence[int], pairs: Sequence[Pair])
 
 
 def solutions(
-    group: Sequence[int], pairs: Sequence[Pair], known: Sequence[int], extents: Sequence[Extent], trees: Sequence[frozenset[int]]
+    group: Sequence[int], pairs: Sequence[Pair], known: Sequence[int], extents: Sequence[Extent], trees: Iterable[frozenset[int]]
 ) -> list[Places]:
     """What the trees come to, each once: trees whose places the same pairs agree with are one solution."""
     out: dict[frozenset[int], Places] = {}
@@ -152,12 +149,10 @@ def solutions(
     return list(out.values())
 
 
-def judged(
-    found: list[Places], group: Sequence[int], cost: Cost, extents: Sequence[Extent]
-) -> list[tuple[float, Places]]:  # fmt: skip
-    """Solutions with their share of the probability, the likeliest first; the evidence of every pair of captures is heard."""
+def judged(found: list[Places], cost: Cost, extents: Sequence[Extent]) -> tuple[float, Places]:
+    """The likeliest solution and its share of the probability; the evidence of every pair of captures is heard."""
     if len(found) == 1:
-        return [(1.0, found[0])]
+        return 1.0, found[0]
     asked: dict[tuple[int, int], list[tuple[Similar, float]]] = {}
 
     def heard(a: int, b: int, T: Similar) -> float:
@@ -169,9 +164,7 @@ def judged(
         return known[-1][1]
 
     total = np.array([sum(heard(a, b, between(s.at, a, b)) for a, b in combinations(sorted(s.at), 2)) for s in found])
-    share = np.exp(total.min() - total)
-    share /= share.sum()
-    return [(float(share[n]), found[n]) for n in np.argsort(total, kind="stable")]
+    return float(1 / np.exp(total.min() - total).sum()), found[int(total.argmin())]
 
 
 def relaxed(at: dict[int, Similar], pairs: Sequence[Pair], used: frozenset[int], extents: Sequence[Extent], sized: bool) -> dict[int, Similar]:
@@ -202,20 +195,20 @@ def relaxed(at: dict[int, Similar], pairs: Sequence[Pair], used: frozenset[int],
             out += [np.sqrt(p.confidence * max(p.overlap, 0.01)) * at[p.b].scale * v for v in parts]
         return np.array(out)
 
-    return moved(least_squares(misfit, np.zeros(width * len(others)), method="trf").x) if others else at
+    return moved(least_squares(misfit, np.zeros(width * len(others)), xtol=1e-5, ftol=1e-5).x)
 
 
 def reliability(count: int, pairs: Sequence[Pair], used: Sequence[int]) -> float:
     """Probability that the right ones among agreeing pairs connect all captures they reach: a loop confirms its pairs."""
-    tree = kruskal(count, pairs, sorted(used, key=lambda n: -pairs[n].confidence))
+    tree = surest(count, pairs, used)
     rest = sorted(set(used) - tree, key=lambda n: -pairs[n].confidence)[: max(0, MOST_COUNTED - len(tree))]
     chance = {n: pairs[n].confidence for n in [*tree, *rest]}
     if not rest:
         return float(np.prod(list(chance.values())))
-    parts, total = len(components(count, pairs, list(tree))), 0.0
+    total = 0.0
     for right in range(2 ** len(chance)):
         holds = [n for k, n in enumerate(chance) if right >> k & 1]
-        if len(components(count, pairs, holds)) == parts:
+        if len(kruskal(count, pairs, holds)[0]) == len(tree):
             total += float(np.prod([c if n in holds else 1 - c for n, c in chance.items()]))
     return total
 
@@ -228,12 +221,16 @@ def sureness(count: int, pairs: Sequence[Pair], used: frozenset[int], group: Seq
 
 def join(count: int, pairs: Sequence[Pair], extents: Sequence[Extent], cost: Cost, sized: bool, rng: np.random.Generator) -> Places:
     """A place for every capture that accepted pairs connect; if there is no such pair, by the likeliest ones."""
-    known = [n for n, p in enumerate(pairs) if p.accepted] or list(range(len(pairs)))
-    group = max(components(count, pairs, known), key=len)
+    known = [n for n, p in enumerate(pairs) if p.accepted]
+    known = known or sorted(surest(count, pairs, range(len(pairs))))
+    groups = kruskal(count, pairs, known)[1]
+    most = max(groups, key=groups.count)
+    group = [c for c in range(count) if groups[c] == most]
     known = [n for n in known if pairs[n].a in group]
-    if not any(p.accepted for p in pairs):
-        known = sorted(kruskal(count, pairs, sorted(known, key=lambda n: -pairs[n].confidence)))
-    trees = spanning_trees(count, pairs, known, rng)
-    share, best = judged(solutions(group, pairs, known, extents, trees), group, cost, extents)[0]
-    at = relaxed(best.at, pairs, best.used, extents, sized)
-    return Places(at, best.used, best.alike, share * sureness(count, pairs, best.used | best.alike, group))
+    share, best = judged(solutions(group, pairs, known, extents, spanning_trees(count, pairs, known, rng)), cost, extents)
+    at, used = relaxed(best.at, pairs, best.used, extents, sized), best.used
+    late = frozenset(n for n in known if agrees(off_by(pairs[n], at, extents))) - used
+    if late:  # the way along a tree was too long to see that they agree
+        used |= late
+        at = relaxed(at, pairs, used, extents, sized)
+    return Places(at, used, best.alike - used, share * sureness(count, pairs, used | best.alike, group))

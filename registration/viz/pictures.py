@@ -16,6 +16,8 @@ from registration.geometry.rigid import Array, Rigid
 Picture = NDArray[np.uint8]  # (h, w, 3)
 UP, DOWN = (38, 139, 210), (230, 126, 34)
 """Blue and orange: told apart by every kind of eye."""
+TINTS = (UP, DOWN, (0, 158, 115), (190, 90, 160), (200, 170, 20), (110, 110, 110))
+"""Of captures, in their order; of more captures they come again."""
 PAPER = 250
 
 

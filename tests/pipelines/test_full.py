@@ -42,11 +42,12 @@ def icp() -> Registration:
 
 
 def test_without_steps_the_fused_model_is_passed_on(tmp_path: Path) -> None:
-    fused, nothing = some_fused(), cast(Any, None)
+    fused, half = some_fused(), cast(Any, None)
     ctx = Context(np.random.default_rng(0), "cpu", tmp_path, silent, logging.getLogger("test"))
-    model = full.run(ctx, FullParams(steps=0), icp(), fused, nothing, nothing, nothing, nothing, nothing)
+    parts = [(half, Rigid.identity()), (half, T_ICP), (half, T_REFINED)]
+    model = full.final(ctx, FullParams(steps=0), parts, (1.0, 0.5, 2.0), fused)
     assert model.fused is fused and model.T_up_from_down is not None and not model.joint and model.psnr == ()
-    assert np.array_equal(model.T_up_from_down.as_matrix(), T_ICP.as_matrix())
+    assert model.places[1:] == (T_ICP, T_REFINED) and model.scales == (1.0, 0.5, 2.0)
 
 
 def test_result_labels_and_model_are_of_one_frame(tmp_path: Path) -> None:

@@ -114,8 +114,9 @@ def test_the_scene_holds_what_its_counts_say(report: Report) -> None:
     faces = np.frombuffer(base64.b64decode(model["faces"]), "<u2")
     assert len(faces) == model["corners"] and faces.max() < model["count"]
     for half in ("up", "down"):
-        assert len(base64.b64decode(scene[half]["distances"])) == scene[half]["count"]
-        corners = np.frombuffer(base64.b64decode(scene["cameras"][half]), "<f4")
+        there = scene["halves"][half]
+        assert len(base64.b64decode(there["distances"])) == there["count"]
+        corners = np.frombuffer(base64.b64decode(there["cameras"]), "<f4")
         assert len(corners) == 15 * len(records()[f"capture_{half}"])
     assert [p["name"] for p in scene["places"]][:3] == ["registered", "where ICP began", "as captured"]
 

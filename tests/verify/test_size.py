@@ -87,7 +87,7 @@ def test_metric_captures_keep_their_size_and_another_unit_is_told(
 
 
 def test_labels_of_another_unit_show_the_same_pixels(pair: Pair) -> None:
-    up, down = pair
+    _, down = pair
     fused = type("Fused", (), {"vertices": knob().vertices, "diameter_mm": 60.0})()
     there: Capture = down.capture.scaled(1 / UNIT)
     gt = labels_of({"down": (there, T)}, fused, 1, {}).files["down/scene_gt.json"]  # type: ignore[arg-type]

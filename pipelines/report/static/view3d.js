@@ -14,7 +14,7 @@
     return;
   }
   const scene = JSON.parse(data.textContent);
-  const UP = [38 / 255, 139 / 255, 210 / 255], DOWN = [230 / 255, 126 / 255, 34 / 255];
+  const NAMES = Object.keys(scene.halves);
 
   // --- small matrices: columns one after the other, as WebGL wants them ---
   const multiply = (a, b) => {
@@ -92,7 +92,11 @@
     gap: item.distances ? buffer(bytes(item.distances)) : null,
     faces: buffer(bytes(item.faces), gl.ELEMENT_ARRAY_BUFFER),
   });
-  const model = load(scene.model), halves = { up: load(scene.up), down: load(scene.down) };
+  const model = load(scene.model), halves = {};
+  for (const name of NAMES) {
+    const item = scene.halves[name];
+    halves[name] = { ...load(item), tint: item.tint.map((v) => v / 255), matrix: new Float32Array(item.matrix) };
+  }
   const EDGES = [0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1];
   const pyramids = (text) => {
     const corners = new Float32Array(bytes(text).buffer), count = corners.length / 15;
@@ -104,8 +108,9 @@
     }
     return { at: buffer(lines), count: count * EDGES.length, reach };
   };
-  const cameras = { up: pyramids(scene.cameras.up), down: pyramids(scene.cameras.down) };
-  cameras.reach = 1.05 * Math.max(cameras.up.reach, cameras.down.reach);
+  const cameras = {};
+  for (const name of NAMES) cameras[name] = pyramids(scene.halves[name].cameras);
+  const camerasReach = 1.05 * Math.max(...NAMES.map((name) => cameras[name].reach));
   const ramp = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, ramp);
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, bytes(scene.ramp));
@@ -117,7 +122,7 @@
   const fitting = (radius) => radius / Math.sin(FOV / 2) / Math.min(1, (canvas.clientWidth || 1) / (canvas.clientHeight || 1));
   const start = () => ({ azimuth: 0.6, elevation: 0.5, target: [...scene.middle], distance: fitting(scene.radius) });
   let eye = start(), asked = false;
-  const shown = { model: true, up: false, down: false, cameras: false };
+  const shown = { model: true, cameras: false };
   const picked = { place: 0, colour: "half" };
   const redraw = () => {
     if (!asked) requestAnimationFrame(draw);
@@ -156,12 +161,12 @@
     gl.uniformMatrix4fv(wires.place("lens"), false, lens);
     gl.uniformMatrix4fv(wires.place("world"), false, identity());
     const at = wires.attribute("at");
-    for (const [half, colour] of [["up", UP], ["down", DOWN]]) {
-      gl.bindBuffer(gl.ARRAY_BUFFER, cameras[half].at);
+    for (const name of NAMES) {
+      gl.bindBuffer(gl.ARRAY_BUFFER, cameras[name].at);
       gl.enableVertexAttribArray(at);
       gl.vertexAttribPointer(at, 3, gl.FLOAT, false, 0, 0);
-      gl.uniform3fv(wires.place("flat_colour"), colour);
-      gl.drawArrays(gl.LINES, 0, cameras[half].count);
+      gl.uniform3fv(wires.place("flat_colour"), halves[name].tint);
+      gl.drawArrays(gl.LINES, 0, cameras[name].count);
     }
   };
   function draw() {
@@ -185,8 +190,10 @@
       drawItem(model, identity(), [0.72, 0.72, 0.72], 0);
       gl.disable(gl.POLYGON_OFFSET_FILL);
     }
-    if (shown.up) drawItem(halves.up, identity(), UP, mode);
-    if (shown.down) drawItem(halves.down, new Float32Array(scene.places[picked.place].matrix), DOWN, mode);
+    for (const name of NAMES) {
+      const matrix = name === scene.moves ? new Float32Array(scene.places[picked.place].matrix) : halves[name].matrix;
+      if (shown[name]) drawItem(halves[name], matrix, halves[name].tint, mode);
+    }
     if (shown.cameras) drawCameras(view, lens);
   }
 
@@ -257,7 +264,7 @@
     input.addEventListener("change", () => {
       shown[input.dataset.show] = input.checked;
       if (shown.cameras && input.dataset.show === "cameras") {
-        eye = { ...eye, target: [...scene.middle], distance: Math.max(eye.distance, fitting(cameras.reach)) };
+        eye = { ...eye, target: [...scene.middle], distance: Math.max(eye.distance, fitting(camerasReach)) };
       }
       redraw();
     });
@@ -274,7 +281,7 @@
       redraw();
     };
     select.addEventListener("change", () => {
-      if (!shown.up && !shown.down) showHalves();
+      if (!NAMES.some((name) => shown[name])) showHalves();
       pick();
     });
     pick();

@@ -25,6 +25,8 @@ from registration.progress import Tick, silent
 
 MINI = 1
 """Version of the bundled data set: raised when what is rendered changes."""
+LATER = ("printed", "lowest_deg")
+"""Parameters of `SynthParams` that data sets made before did not have."""
 Rng = np.random.Generator
 
 
@@ -45,6 +47,8 @@ class SynthParams:
     """How far the object rests off level after it was turned over."""
     printed: bool = False
     """Parts wear a print, as packaging does; else each is of one grey."""
+    lowest_deg: float = 5.0
+    """Cameras stand so high above the table at least."""
 
 
 def load_part(file: Path) -> Part:
@@ -86,7 +90,7 @@ def write_capture(
     posed = mesh.moved(T_capture_from_mesh)
     # The frame that the labels use is not the one the camera looks at: nothing in the files tells where the object's own is.
     frame = Rigid(Rotation.from_rotvec([0, 0, rng.uniform(0, 2 * np.pi)]).as_matrix(), rng.uniform(-0.1, 0.1, 3) * size)
-    cameras = dome(p.views, p.size, 1.85 * p.size, 2.35 * size, rng)
+    cameras = dome(p.views, p.size, 1.85 * p.size, 2.35 * size, rng, p.lowest_deg)
     caster, lamps = Caster(posed.vertices, posed.faces), room_lamps(rng)
     tone = coat.posed(T_capture_from_mesh) if isinstance(coat, Print) else coat
     gt: dict[str, Any] = {}
@@ -186,7 +190,8 @@ def make_dataset(
                 rng,
                 lambda done, _, n=n: tick(n * 2 * params.views + done, total),
             )
-        told = {k: v for k, v in asdict(params).items() if v or k != "printed"}  # grey: as before there was print
+        plain = SynthParams()  # what came later is told only where it is not as it was before
+        told = {k: v for k, v in asdict(params).items() if k not in LATER or v != getattr(plain, k)}
         facts = {"made_by": "regpipe data synth", "seed": seed, "version": MINI, **told}
         (beside / "dataset_info.json").write_text(json.dumps(facts, indent=1))
         for old in (place, truth):

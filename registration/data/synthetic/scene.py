@@ -27,11 +27,11 @@ class Lamp:
     casts: bool
 
 
-def dome(views: int, size: int, focal: float, distance: float, rng: Rng) -> Cameras:
-    """Cameras all around the origin, 5 to 78 degrees above the table, each a little off the middle."""
+def dome(views: int, size: int, focal: float, distance: float, rng: Rng, lowest_deg: float = 5.0) -> Cameras:
+    """Cameras all around the origin, from so low to 78 degrees above the table, each a little off the middle."""
     n = np.arange(views)
     azimuth = 2 * np.pi * (n * 0.618034 % 1) + rng.uniform(-0.05, 0.05, views)
-    elevation = np.radians(5 + 73 * ((n + 0.5) / views + rng.uniform(-0.2, 0.2, views) / views))
+    elevation = np.radians(lowest_deg + (78 - lowest_deg) * ((n + 0.5) / views + rng.uniform(-0.2, 0.2, views) / views))
     R, t = np.empty((views, 3, 3)), np.empty((views, 3))
     for k, (a, e) in enumerate(zip(azimuth, elevation, strict=True)):
         eye = distance * rng.uniform(0.97, 1.03) * np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
