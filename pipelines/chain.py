@@ -85,18 +85,25 @@ def branch(source: str, pair: tuple[str, str]) -> Stage:
     return stage(name, "poses", "registration.sources.base:Hypotheses", inputs, version=2)
 
 
-def registered(pair: tuple[str, str]) -> list[Stage]:
+def registered(pair: tuple[str, str], deep: str = "", verify_by: str = "verify:run") -> list[Stage]:
     """A pair from its guesses to its registration."""
     record, asks = "registration.verify.record:", {name: stage_of(at, pair) for name, at in BRANCHES.items()}
-    inputs, verify = {"clouds": stage_of("clouds", pair), **halves(pair)}, stage_of("verify", pair)
+    inputs, verify = {"clouds": stage_of("clouds", pair), **halves(pair)}, stage_of(f"verify{deep}", pair)
     return [
-        *(branch(name, pair) for name in BRANCHES),
-        stage(verify, "verify", f"{record}Verdict", inputs, version=2, asks=asks),
+        Stage(
+            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=2,
+            needs=NEEDS["verify"],
+        ),
         stage(
-            stage_of("icp", pair), "icp", f"{record}Registration", {"verify": verify, **inputs}, version=3,
+            stage_of(f"icp{deep}", pair), "icp", f"{record}Registration", {"verify": verify, **inputs}, version=3,
             asks={"surfemb": asks["surfemb"]},
         ),
     ]  # fmt: skip
+
+
+def guessed(pair: tuple[str, str]) -> list[Stage]:
+    """The sources of a pair."""
+    return [branch(name, pair) for name in BRANCHES]
 
 
 def of_two() -> Graph:
@@ -105,7 +112,8 @@ def of_two() -> Graph:
     looks = {"capture_up": "capture-up", "capture_down": "capture-down"}
     return Graph(
         [
-            *map(capture, FIRST), *map(nerf, FIRST), clouds(FIRST), *learned("up"), *learned("down"), *registered(FIRST),
+            *map(capture, FIRST), *map(nerf, FIRST), clouds(FIRST), *learned("up"), *learned("down"), *guessed(FIRST),
+            *registered(FIRST),
             stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", **both}),
             stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=3),
             stage("labels", "labels", "registration.fuse.record:Labels", {"model": "nerf-full", "icp": "icp", **looks}, version=3),
@@ -125,16 +133,19 @@ def of_more(count: int) -> Graph:
     two = lambda *what: {argument(stage_of(w, p)): stage_of(w, p) for w in what for p in pairs}  # noqa: E731
     every = {**two("clouds"), **one("nerf", "capture")}
 
-    def last(name: str, section: str, record: str, inputs: dict[str, str], params: str = "", version: int = 1) -> Stage:
-        run = f"pipelines.stages.together:{section}"
-        return Stage(name, params or section, run, record, inputs, version=version, needs=NEEDS[section])
+    def last(name: str, section: str, record: str, inputs: dict[str, str]) -> Stage:
+        return Stage(name, section, f"pipelines.stages.together:{section}", record, inputs, needs=NEEDS[section])
 
     return Graph(
         [
             *map(capture, names), *map(nerf, names), *map(clouds, pairs),
             *(s for name in names for s in learned(name, stage_of("clouds", home(name)))),
-            *(s for pair in pairs for s in registered(pair)),
-            last("join", "join", "registration.verify.record:Joined", {**two("icp"), **every}, "verify"),
+            *(s for pair in pairs for s in (*guessed(pair), *registered(pair, "", "verify:cheap"), *registered(pair, "-deep"))),
+            Stage(
+                "join", "verify", "pipelines.stages.together:join", "registration.verify.record:Joined",
+                {**two("icp"), **every}, asks={f"{a} {b}": stage_of("icp-deep", (a, b)) for a, b in pairs},
+                needs=NEEDS["join"],
+            ),
             last("fuse", "fuse", "registration.fuse.record:Fused", {"join": "join", **every}),
             last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}),
             last("labels", "labels", "registration.fuse.record:Labels", {"join": "join", "model": "nerf-full", **one("capture")}),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from itertools import combinations
 from typing import Any
+
+import numpy as np
 
 from pipelines.pairs import argument, captures_in, pairs_of, stage_of
 from pipelines.report.cad import CadCheck
@@ -20,7 +24,7 @@ from registration.nerf.params import FullParams
 from registration.nerf.record import Cloud
 from registration.sources.base import HalfModel
 from registration.verify.params import VerifyParams
-from registration.verify.record import Joined
+from registration.verify.record import Joined, Registration
 from registration.verify.together import joined
 
 
@@ -43,21 +47,47 @@ def placed_in(inputs: dict[str, Any], join: Joined) -> list[Placed]:
     return [(half_in(inputs, names[n]).scaled(scale), T) for n, T, scale in there]
 
 
-def join(ctx: Context, params: VerifyParams, **inputs: Any) -> Joined:
-    """Where every capture lies."""
+def join(
+    ctx: Context, params: VerifyParams, ask: dict[str, Callable[[], Registration]], **inputs: Any
+) -> Joined:  # fmt: skip
+    """Where every capture lies; pairs are asked to think harder for as long as a capture has no place."""
     names = captures_in(inputs)
-    found = {
-        (names.index(a), names.index(b)): inputs[argument(stage_of("icp", (a, b)))] for a, b in pairs_of(names)
-    }
-    answer = joined([half_in(inputs, name) for name in names], found, names, params, ctx.rng)
+    halves = [half_in(inputs, name) for name in names]
+    found = {(a, b): inputs[argument(stage_of("icp", (names[a], names[b])))] for a, b in combinations(range(len(names)), 2)}
+    asked: set[tuple[int, int]] = set()
+    while True:
+        answer = joined(halves, found, names, params, np.random.default_rng(ctx.rng.integers(2**31)))
+        pair = worth_asking(answer, asked)
+        if pair is None:
+            break
+        ctx.log.info("%s and %s: asked again, no accepted pair connects all captures", *(names[n] for n in pair))
+        found[pair] = ask[" ".join(names[n] for n in pair)]()
+        asked.add(pair)
+    tell(ctx, answer, names, inputs)
+    return answer
+
+
+def worth_asking(answer: Joined, asked: set[tuple[int, int]]) -> tuple[int, int] | None:
+    """The likeliest pair that was not accepted and would connect two groups of captures that accepted pairs connect."""
+    group = list(range(1 + max(max(p["a"], p["b"]) for p in answer.pairs)))
+    for p in answer.pairs:
+        if p["accepted"]:
+            a, b = group[p["a"]], group[p["b"]]
+            group = [a if g == b else g for g in group]
+    apart = [p for p in answer.pairs if group[p["a"]] != group[p["b"]] and (p["a"], p["b"]) not in asked]
+    best = max(apart, key=lambda p: p["confidence"], default=None)
+    return (best["a"], best["b"]) if best else None
+
+
+def tell(ctx: Context, answer: Joined, names: tuple[str, ...], inputs: dict[str, Any]) -> None:
+    """What became of every pair."""
     for pair in answer.pairs:
         level = logging.WARNING if pair["state"] == "rejected" else logging.INFO
         told = "%s and %s: %s, confidence %.3f"
         ctx.log.log(level, told, names[pair["a"]], names[pair["b"]], pair["state"], pair["confidence"])
-    if len(answer.placed) < len(names):
-        left = ", ".join(inputs[f"capture_{name}"].name for n, name in enumerate(names) if n not in answer.placed)
-        ctx.log.warning("%s: no pair connects it with the others; it takes no part in the model", left)
-    return answer
+    left = [inputs[f"capture_{name}"].name for n, name in enumerate(names) if n not in answer.placed]
+    if left:
+        ctx.log.warning("%s: no pair connects it with the others; it takes no part in the model", ", ".join(left))
 
 
 def fuse(ctx: Context, params: FuseParams, join: Joined, **inputs: Any) -> Fused:

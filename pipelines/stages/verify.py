@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from pipelines.stages.context import Context
 from registration.data.capture import Capture
@@ -13,6 +15,11 @@ from registration.sources.catalogue import in_order
 from registration.verify.decide import Trial
 from registration.verify.params import VerifyParams
 from registration.verify.record import Verdict
+
+
+def cheap(ctx: Context, params: VerifyParams, **inputs: Any) -> Verdict:
+    """The same of one pair of many captures: the dear sources are only asked if the pair is needed to connect them."""
+    return run(ctx, replace(params, sources=("cheap",)) if params.sources == ("auto",) else params, **inputs)
 
 
 def run(

@@ -17,12 +17,12 @@ def known() -> dict[str, EntryPoint]:
 
 
 def in_order(wanted: tuple[str, ...], there: list[str]) -> tuple[list[str], list[str]]:
-    """The cheap and the dear sources to ask, of those that are there; ``auto`` and ``all`` mean every one."""
+    """The cheap and the dear sources to ask, of those that are there: ``auto`` and ``all`` every one, ``cheap`` no dear one."""
     if not wanted:
-        raise UserError("no source to ask", "verify.sources", "auto, all, or names such as shape")
-    names = there if wanted in (("auto",), ("all",)) else list(dict.fromkeys(wanted))
+        raise UserError("no source to ask", "verify.sources", "auto, cheap, all, or names such as shape")
+    names = there if wanted in (("auto",), ("all",), ("cheap",)) else list(dict.fromkeys(wanted))
     dear = [name for name in names if getattr(load(name), "dear", False)]
-    return [name for name in names if name not in dear], dear
+    return [name for name in names if name not in dear], [] if wanted == ("cheap",) else dear
 
 
 def load(name: str) -> Source:

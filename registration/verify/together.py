@@ -79,7 +79,8 @@ def joined(
 
 def entry_of(n: int, pair: Pair, places: Places, extents: Sequence[Extent]) -> dict[str, Any]:
     """What became of a pair."""
-    out: dict[str, Any] = {"a": pair.a, "b": pair.b, "confidence": round(pair.confidence, 4), "overlap": round(pair.overlap, 4)}
+    out: dict[str, Any] = {"a": pair.a, "b": pair.b, "accepted": pair.accepted}
+    out |= {"confidence": round(pair.confidence, 4), "overlap": round(pair.overlap, 4)}
     out["T_a_from_b"] = pair.found.as_matrix().tolist()
     if not {pair.a, pair.b} <= set(places.at):
         return out | {"state": "left out" if pair.accepted else "not accepted"}
