@@ -156,7 +156,7 @@ def test_the_chain_of_two_is_the_plain_one() -> None:
     for count in (3, 5):
         graph = graph_of(count)
         assert captures_in(graph["join"].inputs) == names_of(count)
-        assert all(hasattr(s.function(), "__call__") and s.record_type() for s in graph.stages.values())
+        assert all(callable(s.function()) and s.record_type() for s in graph.stages.values())
 
 
 @pytest.mark.parametrize(("stage", "name"), [("poses-print", "poses-print"), ("poses-my-own-up-c3", "poses-my-own"), ("icp-down-c12", "icp"), ("nerf-up", "nerf-up")])
