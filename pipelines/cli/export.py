@@ -67,14 +67,16 @@ def export(
     millimetres; it needs no run.
     """
     from pipelines.bucket import open_store
+    from pipelines.report.finished import name_in
     from pipelines.results import read_result
 
     if what in CAPTURES and (capture is None) == (half is None):
         raise UserError("which capture?", f"regpipe export {what}", "add --half up or --half down, or --capture DIR alone")
-    if not (what in CAPTURES and capture) and (dataset is None or objid is None):
-        raise UserError("which object?", f"regpipe export {what}", "add --dataset D --objid N")
+    own = dataset is None and objid is None and what not in CAPTURES and read_result(out) is not None  # of capture folders
+    if not own and not (what in CAPTURES and capture) and (dataset is None or objid is None):
+        raise UserError("which object?", f"regpipe export {what}", "add --dataset D --objid N, or name a result's folder by --out")
     name = f"{dataset}/obj_{objid or 1:06d}"
-    folder = out / name
+    folder = out if own else out / name
     if level and (what != "cloud" or half is None):
         raise UserError("levels are those of a half's cloud", f"--level {level}", "regpipe export cloud --half up")
     if guessed and what != "pred6d":
@@ -91,6 +93,8 @@ def export(
         raise UserError("a folder is no file, and a file no folder", to, "name another place")
     if what == "turntable" and to.suffix not in (".gif", ".webp"):
         raise UserError("a turntable is a GIF or a WebP", to, "name it .gif or .webp")
+    if own and (half or guessed):
+        name = name_in(open_store(store or out / ".store"), out)
     to.parent.mkdir(parents=True, exist_ok=True)
     beside = to.with_name(f".{to.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -182,13 +186,13 @@ def turntable(file: Path, suffix: str) -> bytes:
 
 
 def pred6d(folder: Path, objid: int) -> dict[str, dict[str, list[list[float]]]]:
-    """Half -> image id -> the model's pose in the camera, 4x4, millimetres."""
+    """Capture -> image id -> the model's pose in the camera, 4x4, millimetres."""
     from registration.data.bop_entries import numbers, read_json
     from registration.data.images import BadFrame
 
     out: dict[str, dict[str, list[list[float]]]] = {}
-    for half in ("up", "down"):
-        file = folder / "labels" / half / "scene_gt.json"
+    for file in sorted((folder / "labels").glob("*/scene_gt.json"), reverse=True):  # up before down
+        half = file.parent.name
         out[half] = {}
         for image, entries in read_json(file).items():
             try:

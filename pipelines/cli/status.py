@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from pipelines.cli.main import Exit
-from pipelines.cli.setup import ADDRESS
-from pipelines.store import Where
+from pipelines.cli.setup import ADDRESS, Request
+from pipelines.store import Store, Where
 from registration.errors import UserError
 
 COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red", "skipped": "dim"}
@@ -20,6 +20,9 @@ COLOURS = {"fresh": "green", "stale": "yellow", "missing": "dim", "failed": "red
 @click.command()
 @click.option("--dataset", help="Only this data set.")
 @click.option("--objid", type=int, multiple=True, help="Only this object, repeatable.")
+@click.option("--up", type=click.Path(path_type=Path), help="The object of these capture folders ...")
+@click.option("--down", type=click.Path(path_type=Path), help="... instead of --dataset.")
+@click.option("--capture", type=click.Path(path_type=Path), multiple=True, help="The same of any number of captures.")
 @click.option(
     "--bop-root", type=click.Path(path_type=Path), default=Path("bop"), envvar="REGPIPE_BOP_ROOT", show_default=True
 )
@@ -44,16 +47,13 @@ def status(
     """Every stage of every object: fresh, stale (and why), missing or failed; its seconds and size."""
     from pipelines.bucket import open_store
 
-    kept = open_store(store or out / ".store")
-    found = [name.rsplit("/obj_", 1) for name in kept.names() if "/obj_" in name]
-    there = [(data, int(number)) for data, number in found if number.isdigit()]
-    chosen = [(d, n) for d, n in there if (not dataset or d == dataset) and (not objid or n in objid)]
-    if not chosen:
-        asked = f"{dataset or 'any data set'}{', objects ' + ', '.join(map(str, objid)) if objid else ''}"
-        raise UserError(
-            f"nothing has been run ({asked})", kept.where(), "regpipe run first, or name the place with --out or --store"
-        )
-    rows = {f"{d}/obj_{n:06d}": steps(d, n, out, store, check, options) for d, n in chosen}
+    shared = {"out": out, "store": store, "device": "auto", "verbose": False, "quiet": True, **options}
+    if options["up"] or options["down"] or options["capture"]:
+        request = Request(dataset, objid, False, **shared)
+        rows = {request.name(None): steps(request, None, check)}
+    else:
+        chosen = held(open_store(store or out / ".store"), dataset, objid)
+        rows = {f"{d}/obj_{n:06d}": steps(Request(d, (n,), False, **shared), n, check) for d, n in chosen}
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:
@@ -61,25 +61,22 @@ def status(
     return Exit.ACCEPTED
 
 
-def steps(
-    dataset: str, number: int, out: Path, store: Where | None, check: bool, options: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """One object's stages."""
-    from pipelines.cli.setup import Request, open_run
+def held(kept: Store, dataset: str | None, objid: tuple[int, ...]) -> list[tuple[str, int]]:
+    """Objects of data sets of which something is kept."""
+    found = [name.rsplit("/obj_", 1) for name in kept.names() if "/obj_" in name]
+    there = [(data, int(number)) for data, number in found if number.isdigit()]
+    chosen = [(d, n) for d, n in there if (not dataset or d == dataset) and (not objid or n in objid)]
+    if not chosen:
+        asked = f"{dataset or 'any data set'}{', objects ' + ', '.join(map(str, objid)) if objid else ''}"
+        mend = "regpipe run first, or name the place with --out or --store, or the captures with --up and --down"
+        raise UserError(f"nothing has been run ({asked})", kept.where(), mend)
+    return chosen
 
-    request = Request(
-        dataset,
-        (number,),
-        False,
-        None,
-        None,
-        out=out,
-        store=store,
-        device="auto",
-        verbose=False,
-        quiet=True,
-        **options,
-    )
+
+def steps(request: Request, number: int | None, check: bool) -> list[dict[str, Any]]:
+    """One object's stages."""
+    from pipelines.cli.setup import open_run
+
     try:
         plan = open_run(request, number, None)
     except UserError as error:

@@ -67,7 +67,7 @@ def report_of_many(
     gaps = {f"{x.name} to {y.name}": d for a, b in combinations(parts, 2) for x, y, d in both_ways(a, b)}
     nearest = [np.min([d for name, d in gaps.items() if name.startswith(f"{p.name} to ")], axis=0) for p in parts]
     rows = {} if cad is None else {"model to CAD": cad.model_mm, "CAD to model": cad.cad_mm}
-    table, title = chamfer_table(gaps | rows, near), parts[0].capture.name.removesuffix("_up")
+    table, title = chamfer_table(gaps | rows, near), " + ".join(p.capture.name for p in parts)
     body = [
         f"<h1>{escape(title)}</h1>",
         words.verdict_of_many(join, model, names),

@@ -59,6 +59,10 @@ def test_three_captures_become_one_model(folders: list[Path], tmp_path: Path, ca
     (out / "report" / "index.html").unlink()
     assert call(capsys, "report", "--out", out)[0] == 0
     assert "Captures and pairs" in (out / "report" / "index.html").read_text()
+    assert call(capsys, "export", "pred6d", "--out", out, "--to", tmp_path / "poses.json")[0] == 0
+    assert set(json.loads((tmp_path / "poses.json").read_text())) == set(placed)
+    rows = json.loads(call(capsys, "status", *named, "--out", out, "--preset", "quick", *PLAIN, "--json")[1])
+    assert {r["stage"]: r["state"] for r in rows["a+b+c"]}["join"] == "fresh"
 
 
 @pytest.mark.parametrize(
