@@ -136,7 +136,7 @@ def drawn(join: Joined, names: Sequence[str]) -> str:
         for p in join.pairs
     )
     dots = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="21" fill="rgb{TINTS[n % len(TINTS)]}"{"" if n in join.placed else " fill-opacity=0.25"}/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="24" fill="rgb{TINTS[n % len(TINTS)]}"{"" if n in join.placed else " fill-opacity=0.25"}/>'
         f'<text class="dot" x="{x:.1f}" y="{y + 4.5:.1f}" text-anchor="middle">{escape(names[n])}</text>'
         for n, (x, y) in enumerate(at)
     )
