@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.engines.on_ray import OnRay
 from registration.errors import MissingExtra
+from tests.pipelines.stopping import stopped_by
 from tests.pipelines.two_nodes import GRAPH
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +65,13 @@ def test_the_command_runs_on_a_cluster_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stderr == "", done.stdout + done.stderr
     assert done.stdout.count("✓ capture-down") == 2
     assert len(list((tmp_path / "runs/.store/tiny").glob("obj_*/capture-down/*/manifest.json"))) == 2
+
+
+@pytest.mark.slow
+def test_a_stop_is_quick_leaves_no_process_and_can_be_gone_on_from(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    pytest.importorskip("ray", reason="no ray: pip install 'regpipe[ray]'")
+    seconds = stopped_by(signal.SIGINT, tmp_path, "ray")
+    record_property("seconds", seconds)
+    assert seconds < 3  # less than 2 on an idle machine; Ray's dozen processes end more slowly on a loaded one
