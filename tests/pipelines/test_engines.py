@@ -20,7 +20,7 @@ from pipelines.presets import Config, changed
 from registration.errors import UserError
 from registration.nerf.params import NerfParams
 from tests.pipelines.stopping import alive, begun, stopped_by
-from tests.pipelines.toy import ASKING, GRAPH, GREEDY, PAIR, Noted, digests, scheduled, toy, wish
+from tests.pipelines.toy import ASKING, FORK, GRAPH, GREEDY, INSISTING, PAIR, Noted, digests, scheduled, toy, wish
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,27 @@ def test_what_is_asked_for_is_made_where_it_is_asked(tmp_path: Path) -> None:
         "capture-up", "poses-cheap", "far", "poses-dear", "verify", "icp",
     ]  # fmt: skip
     assert ASKING.needs("verify") == Needs() and ASKING.needs("icp") == Needs()
+
+
+def test_what_is_asked_for_is_made_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = toy(tmp_path / "alone", INSISTING, 1, FORK)
+    alone.go()
+    (tmp_path / "meet").mkdir()
+    monkeypatch.setenv("TOY_MEET", str(tmp_path / "meet"))
+    board = Noted()
+    (outcome,) = scheduled(tmp_path / "two", Local(2), 1, board, FORK, INSISTING)
+    assert outcome.state == "done", outcome.text
+    assert any(line.startswith("verify: waits for embedding-up, embedding-down") for line in board.logged)
+    assert digests(toy(tmp_path / "two", INSISTING, 1, FORK)) == digests(alone)
+    assert sorted(s for _, s, fresh in board.ended if not fresh) == sorted(FORK.order)  # none of them twice
+
+
+def test_what_is_asked_for_is_made_on_the_spot_where_no_slot_is_to_spare(tmp_path: Path) -> None:
+    for jobs, objects in ((1, 1), (2, 2)):
+        board = Noted()
+        outcomes = scheduled(tmp_path / str(jobs), Local(jobs), objects, board, FORK, INSISTING)
+        assert [o.state for o in outcomes] == ["done"] * objects
+        assert sum("waits for" in line for line in board.logged) < objects
 
 
 def test_a_broken_object_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

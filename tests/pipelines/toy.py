@@ -19,7 +19,7 @@ from pipelines.engines.job import Engine, Order
 from pipelines.engines.schedule import Scheduler, Wish
 from pipelines.execute import External, Run
 from pipelines.graph import Graph, Needs, Stage
-from pipelines.presets import Config
+from pipelines.presets import Config, changed
 from pipelines.stages.context import Context
 from pipelines.store import Store, Where
 from registration.errors import UserError
@@ -101,6 +101,11 @@ def asker(ctx: Context, params: Any, one: Numbers, ask: dict[str, Any]) -> Numbe
     return Numbers(values + one.values, one.note)
 
 
+def both(ctx: Context, params: Any, one: Numbers, two: Numbers) -> Numbers:
+    """Depends on two that do not depend on each other."""
+    return Numbers(one.values + two.values + ctx.rng.normal(), one.note + two.note)
+
+
 HERE, RECORD = "tests.pipelines.toy", "tests.pipelines.toy:Numbers"
 GRAPH = Graph(
     [
@@ -127,8 +132,19 @@ ASKING = Graph(
         Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "verify"}),
     ]
 )  # fmt: skip
-
-
+FORK = Graph(
+    [
+        Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
+        Stage("embedding-up", "embedding", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("embedding-down", "embedding", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("poses-cheap", "clouds", f"{HERE}:second", RECORD, {"one": "capture-up"}),
+        Stage("poses-dear", "poses", f"{HERE}:both", RECORD, {"one": "embedding-up", "two": "embedding-down"}),
+        Stage("verify", "verify", f"{HERE}:asker", RECORD, {"one": "capture-up"}, None, {"cheap": "poses-cheap", "dear": "poses-dear"}),
+        Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "verify"}),
+    ]
+)
+INSISTING = changed(Config(), "verify", "points", "6000", "toy")
+"""With these the asker asks for the dear branch, too."""
 GREEDY = Graph(
     [
         Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
