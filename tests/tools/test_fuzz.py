@@ -33,7 +33,7 @@ def test_damage_is_refused_or_read(name: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tally = fuzz(name, 8 if name == "weights" else 60, 1)
+            tally = fuzz(name, 60, 1)
     finally:
         logging.disable(logging.NOTSET)
     assert tally.faults == {} and tally.slowest < 5

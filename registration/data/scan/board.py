@@ -143,5 +143,5 @@ def read_board(name: str) -> Board:
             raise ValueError("not a ChArUco board")
         width, height = map(float, body.pop("page_mm"))
         return Board(page_mm=(width, height), **body)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"not a board's description ({error})", name, mend) from error
