@@ -17,6 +17,7 @@ from pipelines.presets import configure
 from pipelines.report.table import xlsx_of_file
 from registration import resume
 from registration.data.archive import unpack
+from registration.data.bop_entries import intrinsics
 from registration.data.images import BadFrame, read_colour, read_mask, size_of
 from registration.data.scan.board import read_board
 from registration.data.scan.lens import read_lens
@@ -130,6 +131,19 @@ def test_a_lens_or_a_board_that_cannot_be_is_refused(tmp_path: Path, body: str) 
     file.write_text(body)
     assert "not readable as a lens" in refusal(read_lens, file)
     assert "not a board's description" in refusal(read_board, str(file))
+
+
+def test_a_camera_whose_middle_is_nowhere_is_refused(tmp_path: Path) -> None:
+    for wrong in (1e308, -1e9):
+        with pytest.raises(BadFrame, match="not a pinhole matrix"):
+            intrinsics({"cam_K": [500, 0, 32, 0, 500, wrong, 0, 0, 1]}, tmp_path)
+
+
+def test_a_board_without_a_size_is_refused(tmp_path: Path) -> None:
+    for wrong in ("NaN", "Infinity", "0"):
+        file = tmp_path / "a.json"
+        file.write_text(f'{{"kind": "charuco", "name": "a", "page_mm": [297, 210], "square_mm": {wrong}}}')
+        assert "page and squares are in millimetres" in refusal(read_board, str(file))
 
 
 @pytest.mark.parametrize("body", [DEEP, '{"total": "7"}', '{"sha256": []}', '{"mark": null}', '{"total": true}'])
