@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +177,17 @@ def toy(root: Where, config: Config | None = None, number: int = 3, graph: Graph
     return Run(
         graph, open_store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
+
+
+def all_at_once(runs: list[Run]) -> None:
+    """Runs of one store side by side: each stage is made by one of them."""
+    threads = [threading.Thread(target=run.go) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(name for run in runs for name in run.ran) == sorted(runs[0].graph.order)
+    assert {step.state for step in runs[0].plan()} == {"fresh"}
 
 
 class Noted:
