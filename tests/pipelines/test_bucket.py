@@ -197,6 +197,14 @@ def test_whoever_writes_last_wins_and_is_whole(seen_by: Machine) -> None:
     assert len(seen_by("c").place("a/obj_000001", "s").load(Numbers, "ab").values) == 3
 
 
+def test_a_file_that_is_sent_in_parts_comes_back(url: str, tmp_path: Path) -> None:
+    body = np.random.default_rng(0).bytes(6 * 2**20)
+    (tmp_path / "there").write_bytes(body)
+    objects.Bucket(url).send(tmp_path / "there", "a/large")
+    objects.Bucket(url).fetch("a/large", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == body and far.objects(url)["a/large"] == len(body)
+
+
 def test_old_artifacts_and_what_dead_runs_left_are_removed(
     seen_by: Machine, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

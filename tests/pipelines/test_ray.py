@@ -15,6 +15,7 @@ import pytest
 from pipelines.engines.on_ray import OnRay
 from registration.errors import MissingExtra
 from tests.pipelines.stopping import stopped_by
+from tests.pipelines.toy import FORK, INSISTING, digests, toy
 from tests.pipelines.two_nodes import GRAPH
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,26 @@ def test_the_command_runs_on_a_cluster_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stderr == "", done.stdout + done.stderr
     assert done.stdout.count("✓ capture-down") == 2
     assert len(list((tmp_path / "runs/.store/tiny").glob("obj_*/capture-down/*/manifest.json"))) == 2
+
+
+@pytest.mark.slow
+def test_what_is_asked_for_is_made_side_by_side(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="no ray: pip install 'regpipe[ray]'")
+    (tmp_path / "meet").mkdir()
+    code = (
+        "import pathlib, sys; from pipelines.engines.on_ray import OnRay; from tests.pipelines.toy import *; board = Noted(); "
+        "print(scheduled(pathlib.Path(sys.argv[1]), OnRay('local', 2), 1, board, FORK, INSISTING)[0].state, *board.logged, sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "two")], cwd=ROOT, env={**QUIET, "TOY_MEET": str(tmp_path / "meet")},
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = done.stdout.splitlines()
+    assert told[0] == "done" and any(line.startswith("verify: waits for embedding-up, embedding-down") for line in told)
+    alone = toy(tmp_path / "alone", INSISTING, 1, FORK)
+    alone.go()
+    assert digests(toy(tmp_path / "two", INSISTING, 1, FORK)) == digests(alone)
 
 
 @pytest.mark.slow
