@@ -52,8 +52,8 @@ def engine_called(name: str) -> Any:
 
 def run() -> None:
     """As the command does it."""
-    signal.signal(signal.SIGTERM, stop)
     engine = engine_called(sys.argv[2])
+    signal.signal(signal.SIGTERM, stop)
     scheduled(Path(sys.argv[1]), engine, 1, Telling(engine), PAIR)
 
 

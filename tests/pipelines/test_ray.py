@@ -89,10 +89,11 @@ def test_what_is_asked_for_is_made_side_by_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_is_quick_leaves_no_process_and_can_be_gone_on_from(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_property: Callable[[str, object], None], number: int
 ) -> None:
     pytest.importorskip("ray", reason="no ray: pip install 'regpipe[ray]'")
-    seconds = stopped_by(signal.SIGINT, tmp_path, "ray")
+    seconds = stopped_by(number, tmp_path, "ray")
     record_property("seconds", seconds)
     assert seconds < 3  # less than 2 on an idle machine; Ray's dozen processes end more slowly on a loaded one
