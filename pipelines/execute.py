@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -56,6 +57,14 @@ class Step:
     manifest: dict[str, Any] | None
 
 
+class Asked(BaseException):
+    """A stage asks for others of which some can be made side by side: it is run again when they are whole."""
+
+    def __init__(self, stages: list[str]) -> None:
+        super().__init__(", ".join(stages))
+        self.stages = stages
+
+
 @dataclass
 class Run:
     """One object's chain against a store."""
@@ -69,6 +78,8 @@ class Run:
     device: str = "auto"
     halved: frozenset[str] = frozenset()
     """Stages that make do with half their batch from the start: they died for lack of memory."""
+    elsewhere: bool = False
+    """Whether others make what a stage asks for, if they can do so side by side; else it is made here."""
     records: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
@@ -196,11 +207,25 @@ class Run:
 
     def _answer(self, name: str) -> Any:
         """A stage's answer, for one that asks while it runs."""
+        if self.elsewhere:
+            lacking = self.lacking(name)
+            if not all(one in self.graph.upstream(next_one) for one, next_one in pairwise(lacking)):
+                raise Asked(lacking)
         start = time.monotonic()
         self.make(name)
         record = self.record(name)
         self.asking[-1] += time.monotonic() - start
         return record
+
+    def lacking(self, name: str) -> list[str]:
+        """What is to be made for a stage, itself included, in order."""
+        out, todo = set(), [name]
+        while todo:
+            stage = todo.pop()
+            if stage not in out and not self.place(stage).manifest(self.keys[stage]):
+                out.add(stage)
+                todo += self.graph[stage].inputs.values()
+        return [stage for stage in self.graph.order if stage in out]
 
     def _context(self, name: str, key: str) -> Context:
         import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -75,4 +76,4 @@ class Fingerprints:
 
 def is_entry(value: Any) -> bool:
     """Size, time of change and hash of one file."""
-    return isinstance(value, list) and len(value) == 3 and isinstance(value[2], str)
+    return isinstance(value, list) and len(value) == 3 and bool(re.fullmatch("[0-9a-f]{64}", str(value[2])))

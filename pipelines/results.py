@@ -33,7 +33,7 @@ def is_result(body: Any) -> bool:
     if not all(isinstance(body.get(name, {}), dict) for name in groups):
         return False
     model = body.get("model", {})
-    known = [body.get("confidence"), body.get("diameter_mm", 1.0), *body.get("stages", {}).values()]
+    known = [body.get("confidence"), body.get("diameter_mm", 1.0), body.get("scale", 1.0), *body.get("stages", {}).values()]
     figures = [body.get("chamfer_mm", 0.0), *body.get("silhouettes", [])]  # infinite or none, where nothing was measured
     for name in ("psnr_db", "mask_iou"):
         figures += model[name] if isinstance(model.get(name, None), list) else []

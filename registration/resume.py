@@ -35,4 +35,9 @@ def load(file: Path, device: str) -> dict[str, Any] | None:
     if hashlib.sha256(raw[32:]).digest() != raw[:32]:
         log.warning("%s is damaged: the training begins anew", file)
         return None
-    return torch.load(io.BytesIO(raw[32:]), weights_only=True, map_location=device)
+    try:
+        body = torch.load(io.BytesIO(raw[32:]), weights_only=True, map_location=device)
+    except Exception as error:  # its sum agrees and yet it is none: torch raises whatever it comes across
+        log.warning("%s is no checkpoint (%s): the training begins anew", file, type(error).__name__)
+        return None
+    return body if isinstance(body, dict) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import logging
 import resource
 import signal
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from registration.errors import UserError  # noqa: E402
-from tools import corpus  # noqa: E402
+from tools import corpus, corpus_text  # noqa: E402
 from tools.mutate import mutated  # noqa: E402
 
 Make = Callable[[Path], list[Path]]
@@ -38,21 +39,29 @@ Read = Callable[[Path], object]
 """Reads one of them, with whatever lies beside it."""
 
 READERS: dict[str, tuple[Make, Read]] = {
+    "annotations": (corpus_text.annotations, corpus_text.read_annotations),
     "archive": (corpus.archives, corpus.read_archive),
     "artifact": (corpus.artifact, corpus.read_artifact),
+    "board": (corpus_text.boards, corpus_text.read_boards),
     "bop": (corpus.capture, corpus.read_capture),
-    "bop-json": (corpus.capture_words, corpus.read_capture_words),
+    "bop-json": (corpus_text.capture_words, corpus_text.read_capture_words),
     "checkpoint": (corpus.checkpoints, corpus.read_checkpoint),
+    "checkpoint-sum": (corpus.checkpoints, corpus.read_trusted),
     "colmap": (corpus.models, corpus.read_listed),
-    "config": (corpus.settings, corpus.read_settings),
+    "config": (corpus_text.settings, corpus_text.read_settings),
     "images": (corpus.images, corpus.read_images),
-    "manifest": (corpus.manifests, corpus.read_manifest),
+    "lens": (corpus_text.lenses, corpus_text.read_lenses),
+    "manifest": (corpus_text.manifests, corpus_text.read_manifest),
+    "memo": (corpus_text.memos, corpus_text.read_memos),
     "mesh": (corpus.meshes, corpus.read_mesh),
     "nerfstudio": (corpus.transforms, corpus.read_listed),
     "ply": (corpus.plys, corpus.read_ply),
-    "result": (corpus.results, corpus.read_result),
+    "result": (corpus_text.results, corpus_text.read_result),
+    "table": (corpus_text.tables, corpus_text.read_tables),
     "weights": (corpus.weights, corpus.read_weights),
 }
+if importlib.util.find_spec("pycocotools") is None:  # an extra
+    del READERS["annotations"]
 SECONDS, GIGABYTES = 10, 8
 """A case that takes longer, or asks for more memory, is a fault."""
 
@@ -70,6 +79,11 @@ class Tally:
     faults: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """Kind of fault -> how often, and one file that provokes it."""
     slowest: float = 0.0
+
+    @property
+    def cases(self) -> int:
+        """The undamaged files with them."""
+        return self.records + self.refusals + sum(n for n, _ in self.faults.values())
 
 
 def kind_of(error: BaseException) -> str:
@@ -130,6 +144,23 @@ def fuzz(name: str, cases: int, seed: int) -> Tally:
     return tally
 
 
+def told(name: str, tally: Tally, seconds: float) -> str:
+    """A line, and one for each kind of fault."""
+    count = sum(n for n, _ in tally.faults.values())
+    head = f"{name}: {tally.cases} cases in {seconds:.0f} s, {tally.records} read, {tally.refusals} refused"
+    head += f", {count} faults of {len(tally.faults)} kinds, slowest {tally.slowest:.2f} s"
+    return "\n".join([head, *(f"  {count} x {kind}" for kind, (count, _) in tally.faults.items())])
+
+
+def keep(name: str, tally: Tally, folder: Path | None) -> None:
+    """A file for each kind of fault."""
+    for kind, (_, body) in tally.faults.items():
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}-{hashlib.sha256(kind.encode()).hexdigest()[:8]}").write_bytes(body)
+
+
 def main() -> int:
     """All readers that are named."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -144,16 +175,8 @@ def main() -> int:
     bad = 0
     for name in READERS if args.reader == "all" else [args.reader]:
         start, tally = time.monotonic(), fuzz(name, args.cases, args.seed)
-        print(
-            f"{name}: {args.cases} cases in {time.monotonic() - start:.0f} s, {tally.records} read, {tally.refusals} refused, "
-            f"{sum(n for n, _ in tally.faults.values())} faults of {len(tally.faults)} kinds, slowest {tally.slowest:.2f} s",
-            flush=True,
-        )
-        for kind, (count, body) in tally.faults.items():
-            print(f"  {count} x {kind}")
-            if args.keep:
-                args.keep.mkdir(parents=True, exist_ok=True)
-                (args.keep / f"{name}-{hashlib.sha256(kind.encode()).hexdigest()[:8]}").write_bytes(body)
+        print(told(name, tally, time.monotonic() - start), flush=True)
+        keep(name, tally, args.keep)
         bad += len(tally.faults)
     return int(bad > 0)
 

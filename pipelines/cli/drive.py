@@ -77,8 +77,8 @@ def drive(
     folders = {request.name(objid): request.folder(objid) for objid in wanted}
     wishes = [Wish(request.name(objid), partial(order_of, request, objid, publish)) for objid in wanted]
     expected = Expected(graph, request.configuration()).remember(open_store(request.store or request.out / ".store"))
-    signal.signal(signal.SIGTERM, stop)
     engine = engine_of(how, request.device)
+    signal.signal(signal.SIGTERM, stop)  # Ray has just set a handler of its own
     with Screen(request.out / "logs", folders.__getitem__, len(wanted), request.quiet, request.verbose) as screen:
         outcomes = Scheduler(wishes, engine, screen, expected, until, forced).go()
     if publish and request.dataset:

@@ -167,9 +167,9 @@ def result_to(what: str, folder: Path, objid: int, place: Path, suffix: str) -> 
     elif what == "turntable":
         place.write_bytes(turntable(folder / "model.ply", suffix))
     elif what == "chamfer" and suffix == ".xlsx":
-        from pipelines.report.table import xlsx_of
+        from pipelines.report.table import xlsx_of_file
 
-        place.write_bytes(xlsx_of((folder / "report" / "chamfer.json").read_text()))
+        place.write_bytes(xlsx_of_file(folder / "report" / "chamfer.json"))
     else:
         files = {"ply": "model.ply", "cloud": "cloud.ply"}
         shutil.copyfile(folder / files.get(what, f"report/chamfer.{'json' if suffix == '.json' else 'csv'}"), place)

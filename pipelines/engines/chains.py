@@ -26,20 +26,32 @@ class Chain:
     active: dict[str, Active] = field(default_factory=dict)
     died: Counter[str] = field(default_factory=Counter)
     halved: frozenset[str] = frozenset()
+    asked: dict[str, set[str]] = field(default_factory=dict)
+    """Stage -> those that it asked for and waits for."""
     result: dict[str, Any] | None = None
     failure: Outcome | None = None
     whole: float = 0.0
     """Seconds of work that were left when it was its turn."""
 
+    def awaits(self, stage: str) -> set[str]:
+        """What must be whole before a stage can run."""
+        return set(self.order.graph[stage].inputs.values()) | self.asked.get(stage, set())
+
+    def put_off(self, stage: str, asked: list[str]) -> None:
+        """Make others first."""
+        self.asked[stage] = set(asked)
+        todo = {*self.todo, *asked}
+        self.todo = [s for s in (*self.order.graph.order, PUBLISH) if s in todo]
+
     def ready(self) -> list[str]:
-        """Stages whose inputs are whole."""
-        graph, todo = self.order.graph, set(self.todo)
+        """Stages of which all that they wait for is whole."""
+        todo = set(self.todo)
         if self.failure:
             return []
         if self.todo == [PUBLISH]:
             return [] if self.running else [PUBLISH]
         waiting = [s for s in self.todo if s != PUBLISH and s not in self.running]
-        return [s for s in waiting if not todo & set(graph[s].inputs.values())]
+        return [s for s in waiting if not todo & self.awaits(s)]
 
     def over(self) -> bool:
         """Whether nothing is left to do."""
@@ -50,7 +62,7 @@ class Chain:
         now, longest, work = time.monotonic(), {PUBLISH: 0.0}, 0.0
         for stage in reversed(self.todo):
             own = self.own(stage, expected, now)
-            after = [longest[s] for s in self.todo if s != PUBLISH and stage in self.order.graph[s].inputs.values()]
+            after = [longest[s] for s in self.todo if s != PUBLISH and stage in self.awaits(s)]
             longest[stage] = own + max(after, default=longest[PUBLISH] if stage != PUBLISH else 0.0)
             work += own
         return work, max(longest.values())
@@ -58,7 +70,9 @@ class Chain:
     def own(self, stage: str, expected: Expected, now: float) -> float:
         """Seconds left of one stage and what it asked for."""
         mine = [(s, a) for s, a in self.active.items() if a.job == stage]
-        return sum(a.left(expected.seconds(s), now) for s, a in mine) if mine else expected.with_asked(stage)
+        if mine:
+            return sum(a.left(expected.seconds(s), now) for s, a in mine)
+        return expected.seconds(stage) if stage in self.asked else expected.with_asked(stage)
 
     def row(self, work: float, left: float) -> Row:
         """How far it is, with so many seconds of work left."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pipelines.engines.board import End
-from pipelines.execute import External, Run, Watcher
+from pipelines.execute import Asked, External, Run, Watcher
 from pipelines.graph import Graph, Needs
 from pipelines.memory import OutOfMemory, ran_out
 from pipelines.presets import Config
@@ -56,6 +56,8 @@ class Job:
     stage: str
     needs: Needs
     forced: bool = False
+    elsewhere: bool = False
+    """Whether what it asks for may be made elsewhere."""
     halved: frozenset[str] = frozenset()
     seconds: dict[str, float] = field(default_factory=dict)
     """What the stages took: only the publication wants to know."""
@@ -69,7 +71,7 @@ class Event:
     """Of the order."""
     job: str
     """The job's own stage."""
-    kind: Literal["starts", "tick", "ends", "log", "done", "failed", "died"]
+    kind: Literal["starts", "tick", "ends", "log", "asks", "done", "failed", "died"]
     body: Any = None
     stage: str = ""
     """The stage that starts, ticks or ends: the job's own, or one that it asked for."""
@@ -89,7 +91,7 @@ class Engine(Protocol):
         ...
 
     def submit(self, job: Job) -> None:
-        """Take a job; its end comes as an event: done, failed or died."""
+        """Take a job; its end comes as an event: done, failed, died, or asks for stages before it can be run again."""
         ...
 
     def events(self, timeout: float) -> list[Event]:
@@ -145,12 +147,15 @@ class LogTeller(QueueHandler):
 def carry_out(job: Job, teller: Teller, run: Run | None = None) -> Run:
     """Do it in this process; the run may be one that still remembers earlier stages."""
     run = run or job.order.run(teller, job.halved)
-    run.watcher = teller
+    run.watcher, run.elsewhere = teller, job.elsewhere
     log, handler = logging.getLogger("regpipe"), LogTeller(teller)
     log.addHandler(handler)
     try:
         result = published(job, run) if job.stage == PUBLISH else run.make(job.stage, force=job.forced)
         teller.tell("done", result)
+    except Asked as asked:
+        log.info("%s: waits for %s", job.stage, asked)
+        teller.tell("asks", asked.stages)
     except Exception as error:
         if ran_out(error):  # outside the stage itself, which knows how to help itself
             error = OutOfMemory(job.stage, job.needs.lower)

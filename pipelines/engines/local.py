@@ -78,7 +78,7 @@ class Local:
         try:
             while worker.line.poll():
                 event: Event = worker.line.recv()
-                if event.kind in ("done", "failed"):
+                if event.kind in ("done", "failed", "asks"):
                     worker.job = None
                 yield event
         except (EOFError, OSError):

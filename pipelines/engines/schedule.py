@@ -71,7 +71,8 @@ class Scheduler:
             needs = PUBLISHING if stage == PUBLISH else chain.order.graph.needs(stage)
             if self.engine.has_room(needs):
                 seconds = chain.seconds if stage == PUBLISH else {}
-                job = Job(chain.number, chain.order, stage, needs, stage in self.forced, chain.halved, seconds)
+                spare = self.engine.slots > len(self.chains)  # else every slot has an object of its own
+                job = Job(chain.number, chain.order, stage, needs, stage in self.forced, spare, chain.halved, seconds)
                 chain.running[stage] = job
                 self.engine.submit(job)
 
@@ -103,7 +104,7 @@ class Scheduler:
                 self.board.ends(name, stage, seconds, fresh)
             case "log":
                 self.board.log(name, event.body)
-            case "done" | "failed" | "died" if event.job in chain.running:
+            case "done" | "failed" | "died" | "asks" if event.job in chain.running:
                 self._end(chain, event)
 
     def _end(self, chain: Chain, event: Event) -> None:
@@ -114,6 +115,8 @@ class Scheduler:
         if event.kind == "done":
             chain.todo.remove(event.job)
             chain.result = event.body or chain.result
+        elif event.kind == "asks":
+            chain.put_off(event.job, event.body)
         elif event.kind == "failed":
             text, end = event.body
             self._fail(chain, end, text)

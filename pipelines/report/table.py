@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipelines.report.xlsx import workbook
+from registration.errors import UserError
 from registration.geometry.rigid import Array
 
 Table = dict[str, dict[str, float]]
@@ -64,6 +66,14 @@ def xlsx_of(chamfer_json: str) -> bytes:
     return workbook(
         "chamfer", as_rows({k: {n: math.nan if v is None else v for n, v in r.items()} for k, r in body.items()})
     )
+
+
+def xlsx_of_file(file: Path) -> bytes:
+    """The same, of the file in a finished report."""
+    try:
+        return xlsx_of(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise UserError("no table of distances can be read", file, "regpipe report makes it again") from error
 
 
 def shown(table: Table) -> list[list[str]]:

@@ -15,6 +15,9 @@ from registration.data.listing import nearest_rotation
 from registration.errors import UserError
 from registration.geometry.rigid import Array
 
+LARGEST = 1e7
+"""Pixels: no camera has more, nor is its middle or its focus farther away."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -63,7 +66,7 @@ def intrinsics(entry: dict[str, Any], file: Path) -> Array:  # (3, 3)
     K = numbers(entry, "cam_K", 9, file).reshape(3, 3)
     if K[0, 0] <= 0 or K[1, 1] <= 0:
         raise BadFrame(file, f"cam_K has a focal length that is not positive ({K[0, 0]:g}, {K[1, 1]:g})")
-    shape = np.allclose(K[2], (0, 0, 1)) and abs(K[1, 0]) < 1e-6
+    shape = np.allclose(K[2], (0, 0, 1)) and abs(K[1, 0]) < 1e-6 and abs(K).max() < LARGEST
     if not shape or abs(K[0, 1]) > 0.1 * K[0, 0] or not 0.5 < K[0, 0] / K[1, 1] < 2:
         raise BadFrame(file, "cam_K is not a pinhole matrix: fx s cx 0 fy cy 0 0 1, nearly square pixels")
     return K

@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,10 @@ class Note:
     def read(cls, file: Path) -> Note:
         """The note beside a partial file; an empty one if there is none."""
         try:
-            return cls(**json.loads(file.read_text()))
-        except (OSError, ValueError, TypeError):
+            note = cls(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError):
             return cls()
+        return note if all(type(getattr(note, f.name)) is type(f.default) for f in fields(cls)) else cls()
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):

@@ -38,8 +38,8 @@ def coco_images(file: Path) -> list[dict[str, str]]:
         with contextlib.redirect_stdout(io.StringIO()):
             api.dataset = json.loads(file.read_text())
             api.createIndex()
-        return api.loadImgs(api.getImgIds())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [{"file_name": str(entry["file_name"])} for entry in api.loadImgs(api.getImgIds())]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError("not COCO's annotations", file, str(error) or type(error).__name__) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -10,9 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.keys import Fingerprints
 from pipelines.presets import configure
+from pipelines.report.table import xlsx_of_file
+from registration import resume
 from registration.data.archive import unpack
+from registration.data.bop_entries import intrinsics
 from registration.data.images import BadFrame, read_colour, read_mask, size_of
+from registration.data.scan.board import read_board
+from registration.data.scan.lens import read_lens
+from registration.data.transfer import Note
 from registration.geometry.mesh import read_mesh
 from registration.geometry.ply import read_ply, read_points
 from tests.data.make import refusal, zipped
@@ -111,3 +120,56 @@ def test_other_kinds_of_images_are_not_even_tried(tmp_path: Path, kind: str) -> 
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "a.png", kind)
     with pytest.raises(BadFrame, match="not an image"):
         read_colour(tmp_path / "a.png")
+
+
+DEEP = "[" * 3000
+
+
+@pytest.mark.parametrize("body", [DEEP, "[1]", '{"width": 1e9, "height": 1, "f": 1' + "0" * 400 + ', "cx": 0, "cy": 0, "distortion": [0, 0, 0, 0]}'])
+def test_a_lens_or_a_board_that_cannot_be_is_refused(tmp_path: Path, body: str) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(body)
+    assert "not readable as a lens" in refusal(read_lens, file)
+    assert "not a board's description" in refusal(read_board, str(file))
+
+
+def test_a_camera_whose_middle_is_nowhere_is_refused(tmp_path: Path) -> None:
+    for wrong in (1e308, -1e9):
+        with pytest.raises(BadFrame, match="not a pinhole matrix"):
+            intrinsics({"cam_K": [500, 0, 32, 0, 500, wrong, 0, 0, 1]}, tmp_path)
+
+
+def test_a_board_without_a_size_is_refused(tmp_path: Path) -> None:
+    for wrong in ("NaN", "Infinity", "0"):
+        file = tmp_path / "a.json"
+        file.write_text(f'{{"kind": "charuco", "name": "a", "page_mm": [297, 210], "square_mm": {wrong}}}')
+        assert "page and squares are in millimetres" in refusal(read_board, str(file))
+
+
+@pytest.mark.parametrize("body", [DEEP, '{"total": "7"}', '{"sha256": []}', '{"mark": null}', '{"total": true}'])
+def test_a_note_that_cannot_be_is_none(tmp_path: Path, body: str) -> None:
+    (tmp_path / "a.note").write_text(body)
+    assert Note.read(tmp_path / "a.note") == Note()
+
+
+def test_a_sum_that_cannot_be_is_not_remembered(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    memo = tmp_path / "memo.json"
+    right = Fingerprints(memo).of([tmp_path / "a"], tmp_path, {})
+    known = json.loads(memo.read_text())
+    for wrong in ("\ud800", "", "g" * 64):
+        memo.write_text(json.dumps({name: [*entry[:2], wrong] for name, entry in known.items()}))
+        assert Fingerprints(memo).of([tmp_path / "a"], tmp_path, {}) == right
+
+
+@pytest.mark.parametrize("body", [DEEP, "[]", '{"a": {"mean_mm": "x"}}', '{"a": 1}', '{"a": {"mean_mm": 1' + "0" * 400 + "}}"])
+def test_a_table_of_distances_that_cannot_be_is_refused(tmp_path: Path, body: str) -> None:
+    (tmp_path / "chamfer.json").write_text(body)
+    assert "no table of distances" in refusal(xlsx_of_file, tmp_path / "chamfer.json")
+
+
+@pytest.mark.parametrize("body", [b"", b"PK\3\4", b"\x80\2]q\0.", b"cos\nsystem\n(S'touch ran'\ntR."])
+def test_no_checkpoint_is_believed_for_its_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.pt").write_bytes(hashlib.sha256(body).digest() + body)
+    assert resume.load(tmp_path / "a.pt", "cpu") is None and [f.name for f in tmp_path.iterdir()] == ["a.pt"]

@@ -145,9 +145,10 @@ def test_coco_names_its_pictures(tmp_path: Path) -> None:
     file = tmp_path / "annotations" / "instances_train2017.json"
     file.write_text(json.dumps(notes))
     assert [f.name for f in files_in(tmp_path)] == ["000001.jpg"]
-    file.write_text("[1")
-    with pytest.raises(UserError, match="COCO"):
-        files_in(tmp_path)
+    for wrong in ("[1", "[" * 3000, json.dumps(notes | {"images": [{"id": 1}]}), json.dumps(notes | {"images": 3})):
+        file.write_text(wrong)
+        with pytest.raises(UserError, match="COCO"):
+            files_in(tmp_path)
 
 
 def test_curves_are_noted_for_tensorboard(tmp_path: Path) -> None:

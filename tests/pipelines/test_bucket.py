@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,13 +25,15 @@ from pipelines.store import Damaged, Store
 from pipelines.view.find import find
 from pipelines.view.gather import gather
 from registration.errors import UserError
-from tests.pipelines import far
-from tests.pipelines.toy import Numbers, digests, toy
+from tests.pipelines import far, far_google
+from tests.pipelines.toy import Numbers, all_at_once, digests, toy
 from tests.view.made import kept_run
 
 ROOT = Path(__file__).parents[2]
 SERVER = all(importlib.util.find_spec(name) for name in ("moto", "s3fs", "flask"))
 on_s3 = pytest.mark.skipif(not SERVER, reason="pip install -e '.[s3]' 'moto[s3]' flask flask-cors: these tests speak to a server")
+GOOGLE = all(importlib.util.find_spec(name) for name in ("gcp_storage_emulator", "gcsfs"))
+on_google = pytest.mark.skipif(not GOOGLE, reason="pip install -e '.[gcs]' gcp-storage-emulator: these tests speak to a server")
 Machine = Callable[[str], Store]
 
 
@@ -48,11 +49,27 @@ def server(started: int) -> int:
     return started
 
 
-@pytest.fixture(params=["memory", pytest.param("s3", marks=[on_s3, pytest.mark.slow])])
+@pytest.fixture(scope="module")
+def google() -> Iterator[int]:
+    with pytest.MonkeyPatch.context() as patch, far_google.serving(patch) as port:
+        yield port
+
+
+whole_bodies = pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")  # of gcsfs' own requests
+SERVERS = [
+    pytest.param("s3", marks=[on_s3, pytest.mark.slow]),
+    pytest.param("gs", marks=[on_google, whole_bodies, pytest.mark.slow]),
+]
+
+
+@pytest.fixture(params=["memory", *SERVERS])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "s3":
         request.getfixturevalue("server")
         return far.new_bucket()
+    if request.param == "gs":
+        request.getfixturevalue("google")
+        return far_google.new_bucket()
     return f"memory://{tmp_path.name}-{os.urandom(4).hex()}/a"
 
 
@@ -139,14 +156,7 @@ def test_half_an_artifact_is_none(seen_by: Machine, left: int | None) -> None:
 
 
 def test_two_machines_at_once_do_the_work_once(seen_by: Machine) -> None:
-    runs = [run_of(seen_by(name)) for name in "abcd"]
-    threads = [threading.Thread(target=run.go) for run in runs]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert sorted(name for run in runs for name in run.ran) == sorted(runs[0].graph.order)
-    assert {s.state for s in runs[0].plan()} == {"fresh"}
+    all_at_once([run_of(seen_by(name)) for name in "abcd"])
 
 
 def test_a_lease_dies_with_its_run(seen_by: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +195,14 @@ def test_whoever_writes_last_wins_and_is_whole(seen_by: Machine) -> None:
         place.commit("ab", {}, lambda folder, n=n: artifacts.save(Numbers(np.arange(n + 2.0), "x"), folder))
     assert [len(place.load(Numbers, "ab").values) for place in places] == [3, 3]
     assert len(seen_by("c").place("a/obj_000001", "s").load(Numbers, "ab").values) == 3
+
+
+def test_a_file_that_is_sent_in_parts_comes_back(url: str, tmp_path: Path) -> None:
+    body = np.random.default_rng(0).bytes(6 * 2**20)
+    (tmp_path / "there").write_bytes(body)
+    objects.Bucket(url).send(tmp_path / "there", "a/large")
+    objects.Bucket(url).fetch("a/large", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == body and far.objects(url)["a/large"] == len(body)
 
 
 def test_old_artifacts_and_what_dead_runs_left_are_removed(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from pipelines.presets import Config, changed
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from registration.verify.params import IcpParams
-from tests.pipelines.toy import ASKING, digests, toy
+from tests.pipelines.toy import ASKING, all_at_once, digests, toy
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,14 +147,7 @@ def test_a_killed_run_leaves_its_checkpoint_and_no_half_artifact(tmp_path: Path)
 
 
 def test_two_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
-    runs = [toy(tmp_path) for _ in range(4)]
-    threads = [threading.Thread(target=run.go) for run in runs]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert sorted(name for run in runs for name in run.ran) == sorted(runs[0].graph.order)
-    assert {s.state for s in toy(tmp_path).plan()} == {"fresh"}
+    all_at_once([toy(tmp_path) for _ in range(4)])
 
 
 def test_old_artifacts_are_pruned(tmp_path: Path) -> None:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +19,8 @@ from pipelines.memory import OutOfMemory, peak_mib, ran_out, watch_peak, with_ha
 from pipelines.presets import Config, changed
 from registration.errors import UserError
 from registration.nerf.params import NerfParams
-from tests.pipelines.toy import ASKING, GRAPH, GREEDY, PAIR, Noted, digests, scheduled, toy, wish
-
-ROOT = Path(__file__).parents[2]
+from tests.pipelines.stopping import alive, begun, stopped_by
+from tests.pipelines.toy import ASKING, FORK, GRAPH, GREEDY, INSISTING, PAIR, Noted, digests, scheduled, toy, wish
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +59,27 @@ def test_what_is_asked_for_is_made_where_it_is_asked(tmp_path: Path) -> None:
         "capture-up", "poses-cheap", "far", "poses-dear", "verify", "icp",
     ]  # fmt: skip
     assert ASKING.needs("verify") == Needs() and ASKING.needs("icp") == Needs()
+
+
+def test_what_is_asked_for_is_made_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = toy(tmp_path / "alone", INSISTING, 1, FORK)
+    alone.go()
+    (tmp_path / "meet").mkdir()
+    monkeypatch.setenv("TOY_MEET", str(tmp_path / "meet"))
+    board = Noted()
+    (outcome,) = scheduled(tmp_path / "two", Local(2), 1, board, FORK, INSISTING)
+    assert outcome.state == "done", outcome.text
+    assert any(line.startswith("verify: waits for embedding-up, embedding-down") for line in board.logged)
+    assert digests(toy(tmp_path / "two", INSISTING, 1, FORK)) == digests(alone)
+    assert sorted(s for _, s, fresh in board.ended if not fresh) == sorted(FORK.order)  # none of them twice
+
+
+def test_what_is_asked_for_is_made_on_the_spot_where_no_slot_is_to_spare(tmp_path: Path) -> None:
+    for jobs, objects in ((1, 1), (2, 2)):
+        board = Noted()
+        outcomes = scheduled(tmp_path / str(jobs), Local(jobs), objects, board, FORK, INSISTING)
+        assert [o.state for o in outcomes] == ["done"] * objects
+        assert sum("waits for" in line for line in board.logged) < objects
 
 
 def test_a_broken_object_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,43 +214,16 @@ def test_time_left_follows_what_stages_took(tmp_path: Path) -> None:
     assert len(remembered.same["clouds"]) == 1
 
 
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    env = {**os.environ, "TOY_SECONDS": "60"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.pipelines.stopped", str(tmp_path)], cwd=ROOT, env=env,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    yield process
-    process.kill()
-    process.communicate()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_a_stop_is_quick_leaves_no_worker_and_can_be_gone_on_from(
-    started: subprocess.Popen[str], tmp_path: Path, number: int
-) -> None:
-    assert started.stdout and started.stderr
-    workers = json.loads(started.stdout.readline())  # both halves are at it
-    begun = time.monotonic()
-    os.killpg(started.pid, number) if number == signal.SIGINT else os.kill(started.pid, number)
-    assert started.wait(5) == 130 and time.monotonic() - begun < 2
-    err = started.stderr.read()
-    assert len(err.strip().splitlines()) == 1 and "the same command goes on from there" in err
-    assert len(workers) == 2 and not any(Path(f"/proc/{pid}").exists() for pid in workers)
-    run = toy(tmp_path, number=1, graph=PAIR)
-    assert [s.state for s in run.plan()] == ["fresh", "missing", "missing"]
-    assert not list(run.store.root.rglob(".new*"))
-    run.go()
-    assert run.ran == ["nerf-up", "nerf-down"]
+def test_a_stop_is_quick_leaves_no_worker_and_can_be_gone_on_from(tmp_path: Path, number: int) -> None:
+    assert stopped_by(number, tmp_path, "local") < 2
 
 
 @pytest.mark.slow
-def test_workers_end_with_the_command_that_started_them(started: subprocess.Popen[str]) -> None:
-    assert started.stdout
-    workers = json.loads(started.stdout.readline())
-    started.kill()
-    until = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert workers and not any(Path(f"/proc/{pid}").exists() for pid in workers)
+def test_workers_end_with_the_command_that_started_them(tmp_path: Path) -> None:
+    with begun(tmp_path, "local") as (process, workers):
+        process.kill()
+        until = time.monotonic() + 5
+        while any(map(alive, workers)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(workers) == 2 and not any(map(alive, workers))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipelines.engines.job import Engine, Order
 from pipelines.engines.schedule import Scheduler, Wish
 from pipelines.execute import External, Run
 from pipelines.graph import Graph, Needs, Stage
-from pipelines.presets import Config
+from pipelines.presets import Config, changed
 from pipelines.stages.context import Context
 from pipelines.store import Store, Where
 from registration.errors import UserError
@@ -101,6 +102,11 @@ def asker(ctx: Context, params: Any, one: Numbers, ask: dict[str, Any]) -> Numbe
     return Numbers(values + one.values, one.note)
 
 
+def both(ctx: Context, params: Any, one: Numbers, two: Numbers) -> Numbers:
+    """Depends on two that do not depend on each other."""
+    return Numbers(one.values + two.values + ctx.rng.normal(), one.note + two.note)
+
+
 HERE, RECORD = "tests.pipelines.toy", "tests.pipelines.toy:Numbers"
 GRAPH = Graph(
     [
@@ -127,8 +133,19 @@ ASKING = Graph(
         Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "verify"}),
     ]
 )  # fmt: skip
-
-
+FORK = Graph(
+    [
+        Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
+        Stage("embedding-up", "embedding", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("embedding-down", "embedding", f"{HERE}:named", RECORD, {"one": "capture-up"}),
+        Stage("poses-cheap", "clouds", f"{HERE}:second", RECORD, {"one": "capture-up"}),
+        Stage("poses-dear", "poses", f"{HERE}:both", RECORD, {"one": "embedding-up", "two": "embedding-down"}),
+        Stage("verify", "verify", f"{HERE}:asker", RECORD, {"one": "capture-up"}, None, {"cheap": "poses-cheap", "dear": "poses-dear"}),
+        Stage("icp", "icp", f"{HERE}:third", RECORD, {"two": "verify"}),
+    ]
+)
+INSISTING = changed(Config(), "verify", "points", "6000", "toy")
+"""With these the asker asks for the dear branch, too."""
 GREEDY = Graph(
     [
         Stage("capture-up", "capture", f"{HERE}:first", RECORD, {}, "up"),
@@ -160,6 +177,17 @@ def toy(root: Where, config: Config | None = None, number: int = 3, graph: Graph
     return Run(
         graph, open_store(root), "toy/obj_000001", config or Config(), {"up": External(number, f"fp{number}")}, Quiet()
     )
+
+
+def all_at_once(runs: list[Run]) -> None:
+    """Runs of one store side by side: each stage is made by one of them."""
+    threads = [threading.Thread(target=run.go) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(name for run in runs for name in run.ran) == sorted(runs[0].graph.order)
+    assert {step.state for step in runs[0].plan()} == {"fresh"}
 
 
 class Noted:

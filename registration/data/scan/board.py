@@ -38,7 +38,7 @@ class Board:
         from cv2 import aruco
 
         sizes = (*self.page_mm, self.square_mm)
-        if not (min(sizes) > 0 and max(sizes) < 1e4 and 3 <= self.columns <= 100 and 3 <= self.rows <= 100):
+        if not (all(0 < size < 1e4 for size in sizes) and 3 <= self.columns <= 100 and 3 <= self.rows <= 100):
             raise ValueError("page and squares are in millimetres, 3 to 100 squares along each side")
         if not (0.3 <= self.marker <= 0.95 and self.dictionary.startswith("DICT_") and hasattr(aruco, self.dictionary)):
             raise ValueError("marker is a share of a square, dictionary one of OpenCV's names")
@@ -143,5 +143,5 @@ def read_board(name: str) -> Board:
             raise ValueError("not a ChArUco board")
         width, height = map(float, body.pop("page_mm"))
         return Board(page_mm=(width, height), **body)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"not a board's description ({error})", name, mend) from error

@@ -93,5 +93,5 @@ def read_lens(file: Path) -> Lens:
         if distortion.shape != (4,) or not np.isfinite([*numbers, *distortion]).all() or (numbers[:3] <= 0).any():
             raise ValueError("numbers that cannot be a lens")
         return Lens(numbers[2], numbers[3:], distortion, (int(numbers[0]), int(numbers[1])))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UserError(f"not readable as a lens ({error})", file, mend) from error
