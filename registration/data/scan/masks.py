@@ -12,7 +12,7 @@ from registration.data.scan.board import Board
 from registration.data.scan.ground import Ground, Stack, contrast, learn_ground, shadowless
 from registration.data.scan.lens import fitted
 from registration.geometry.camera import Cameras
-from registration.geometry.hull import Box, hull_depth, signed_mask_distance
+from registration.geometry.hull import Box, hull_depth, outline, signed_mask_distance
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick, silent
 
@@ -126,20 +126,8 @@ def common_body(
 
 def outlines(views: Views, grid: Box, depth: NDArray[np.float32]) -> Masks:
     """The body as each camera sees it, to within a voxel."""
-    import cv2
-
-    points = grid.points()[depth.ravel() > -0.25 * grid.step]
-    cameras = views.cameras
-    out = np.zeros(views.images.shape[:3], bool)
-    for n in range(len(out)):
-        uv, z = cameras.project(n, points)
-        at = np.rint(uv).astype(int)
-        inside = ((at >= 0) & (at < (cameras.width, cameras.height))).all(1) & (z > 0)
-        drawn = np.zeros(out[n].shape, np.uint8)
-        drawn[at[inside, 1], at[inside, 0]] = 1
-        side = int(np.ceil(1.8 * grid.step * views.K[0, 0] / max(float(np.median(z)), 1.0))) | 1
-        out[n] = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0
-    return out
+    points, cameras = grid.points()[depth.ravel() > -0.25 * grid.step], views.cameras
+    return np.stack([outline(cameras, n, points, grid.step) for n in range(len(views.images))])
 
 
 def grown(masks: Masks, pixels: int) -> Masks:
