@@ -28,11 +28,12 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     if old is not None:
         return old
     icp, model, labels, report = (run.record(name) for name in NEEDED)
+    metric, icp, model = icp.metric or bool(model.known_mm), icp.scaled(model.grown), model.scaled(model.grown)
     result = {
         "format": 1,
         "T_up_from_down": model.T_up_from_down.after_scale(model.scale).tolist(),
         "scale": model.scale,
-        "metric": icp.metric,
+        "metric": metric,
         "unit_mm": dict(zip(("up", "down"), icp.unit_mm, strict=True)),
         "confidence": round(icp.confidence, 4),
         "accepted": bool(icp.accepted),

@@ -22,13 +22,13 @@ def run(
     from registration.fuse.whole import passed_on, whole_of
     from registration.nerf.device import device_of
 
-    T = icp.T_up_from_down
+    T, known_mm = icp.T_up_from_down, 0.0 if icp.metric else params.diameter_mm
     if not params.steps:
-        return replace(passed_on(fuse, T, ()), scale=icp.scale)
+        return replace(passed_on(fuse, T, ()), scale=icp.scale, known_mm=known_mm)
     up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down, icp.scale)
     seed, file = int(ctx.rng.integers(2**31)), ctx.scratch / "checkpoint.pt"
     model = whole_of(up, down, T, fuse, params, seed, device_of(ctx.device), file, ctx.tick)
-    model = replace(model, scale=icp.scale)
+    model = replace(model, scale=icp.scale, known_mm=known_mm)
     for note in model.notes:
         ctx.log.log(logging.INFO if model.joint else logging.WARNING, "%s: %s", capture_up.name, note)
     for capture, psnr, iou, old in zip(

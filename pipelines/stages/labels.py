@@ -15,4 +15,6 @@ def run(
 ) -> Labels:
     """BOP label files."""
     objid = capture_up.notes.get("objid") or 1
-    return labels_of(capture_up, capture_down.scaled(model.scale), model.T_up_from_down, model.fused, int(objid), icp.symmetries)
+    k, scale = model.grown, model.scale
+    model, icp, up, down = model.scaled(k), icp.scaled(k), capture_up.scaled(k), capture_down.scaled(scale * k)
+    return labels_of(up, down, model.T_up_from_down, model.fused, int(objid), icp.symmetries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -25,6 +25,11 @@ class Fused:
     seen: float
     """Share of the surface that either capture saw."""
 
+    def scaled(self, factor: float) -> Fused:
+        """In another size, about the origin."""
+        vertices, points, large = factor * self.vertices, factor * self.points, factor * self.diameter_mm
+        return replace(self, vertices=vertices, points=points, diameter_mm=large)
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -45,6 +50,17 @@ class Model:
     """What is to be told of it, in words."""
     scale: float = 1.0
     """Lengths of down times this are lengths of up, in whose unit the transform and the model are."""
+    known_mm: float = 0.0
+    """The object's true diameter, if the user told it of captures without a unit; 0: nobody did, or there is a unit."""
+
+    @property
+    def grown(self) -> float:
+        """What all lengths must be multiplied by for the model to be as large as is known."""
+        return self.known_mm / self.fused.diameter_mm if self.known_mm else 1.0
+
+    def scaled(self, factor: float) -> Model:
+        """In another size, about the origin."""
+        return replace(self, fused=self.fused.scaled(factor), T_up_from_down=self.T_up_from_down.scaled(factor))
 
 
 @dataclass(frozen=True)
