@@ -18,7 +18,7 @@ from benchmarks.scan import called, chamfer, mesh_of
 from pipelines.bucket import open_store
 from pipelines.chain import graph_of
 from pipelines.pairs import argument, names_of, pairs_of, stage_of
-from pipelines.stages.together import half_in
+from pipelines.placed import half_in
 from pipelines.store import Place
 from registration.data.synthetic.dataset import SynthParams, turned_over, write_capture
 from registration.data.synthetic.parts import make_part

@@ -153,6 +153,8 @@ def configure(
                 "not a setting", repr(text), "write --set stage.parameter=value, such as --set icp.points=5000"
             )
         config = changed(config, section, name, value.strip(), f"--set {text}")
+    known = config.capture.diameter_mm  # captures are made about so large, the model exactly
+    config = replace(config, full=replace(config.full, diameter_mm=known or config.full.diameter_mm))
     return config if seed is None else replace(config, seed=seed)
 
 

@@ -38,11 +38,12 @@ def publish(run: Run, out: Path, objid: int) -> dict[str, Any]:
     if old is not None:
         return old
     found, model, labels, report = (run.record(name) for name in needed(run))
+    metric, found, model = found.metric or bool(model.known_mm), found.scaled(model.grown), model.scaled(model.grown)
     result = {
         "format": 1,
         "T_up_from_down": model.T_up_from_down.after_scale(model.scale).tolist(),
         "scale": model.scale,
-        "metric": found.metric,
+        "metric": metric,
         "confidence": round(found.confidence, 4),
         "accepted": bool(found.accepted),
         "chamfer_mm": found.chamfer_mm,

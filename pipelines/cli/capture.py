@@ -1,17 +1,17 @@
-"""regpipe capture: a board to print, and captures from films and photographs of an object on it."""
+"""regpipe capture: a board to print, and captures from films and photographs of an object on it, or on any textured table."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import click
 
 from pipelines.cli.main import Exit
-from registration.errors import UserError
+from registration.errors import UserError, require
 
 if TYPE_CHECKING:
     from registration.data.scan.board import Board
@@ -24,7 +24,7 @@ NAMED = 6
 
 @click.group()
 def capture() -> None:
-    """From a film or photographs of an object on a printed board to a capture.
+    """From a film or photographs of an object on a printed board, or on a textured table, to a capture.
 
     \b
     regpipe capture board --to board.pdf                      print it at 100 %
@@ -66,6 +66,8 @@ def common(command: Callable[..., int]) -> Callable[..., int]:
     """Options of both ways in."""
     for option in reversed([
         click.option("--to", type=click.Path(path_type=Path), required=True, help="The capture's folder."),
+        click.option("--cameras", type=click.Choice(["auto", "board", "colmap"]), default="auto", show_default=True,
+                     help="What they are found by. auto: the board if it is seen, else COLMAP if it is installed."),
         click.option("--board", default="a4", show_default=True, help="a4, a3, letter, or the JSON file of the board."),
         click.option("--ruler", type=click.FloatRange(50, 200), default=100.0, show_default=True, help="What the printed line of 100 mm measures, mm."),
         click.option("--frames", type=click.IntRange(8, 500), default=60, show_default=True, help="Images to take."),
@@ -73,6 +75,9 @@ def common(command: Callable[..., int]) -> Callable[..., int]:
         click.option("--intrinsics", type=click.Path(path_type=Path), help="A lens to believe: intrinsics.json of another capture."),
         click.option("--masks", type=click.Path(path_type=Path), help="Your own masks, named as the photographs or by the frame's number."),
         click.option("--segmenter", help="A segmenter that another package brings."),
+        click.option("--turntable", is_flag=True, help="By COLMAP: the camera stood, the object turned; needs masks."),
+        click.option("--marker-size", type=click.FloatRange(1, 1000), help="By COLMAP: side of an ArUco or AprilTag marker in the scene, mm."),
+        click.option("--diameter", type=click.FloatRange(1, 10_000), help="By COLMAP: about the object's largest extent, mm."),
         click.option("--objid", type=click.IntRange(0), default=1, show_default=True),
         click.option("--force", is_flag=True, help="Replace what is there."),
         click.option("--quiet", is_flag=True),
@@ -85,7 +90,7 @@ def common(command: Callable[..., int]) -> Callable[..., int]:
 @click.argument("film", type=click.Path(path_type=Path))
 @common
 def from_video(film: Path, **options: Any) -> int:
-    """A film of the object at rest on the board: the camera goes round it, or a turntable turns both."""
+    """A film of the object at rest on the board or a textured table: the camera goes round it, or a turntable turns both."""
     from registration.data.scan.frames import Video
 
     return captured(Video(film), **options)
@@ -95,37 +100,44 @@ def from_video(film: Path, **options: Any) -> int:
 @click.argument("folder", type=click.Path(path_type=Path))
 @common
 def from_photos(folder: Path, **options: Any) -> int:
-    """Photographs of the object at rest on the board, all by one camera at one zoom."""
+    """Photographs of the object at rest on the board or a textured table, all by one camera at one zoom."""
     from registration.data.scan.frames import Photos
 
     return captured(Photos(folder), **options)
 
 
 def captured(
-    pictures: Pictures, to: Path, board: str, ruler: float, frames: int, size: int, intrinsics: Path | None,
-    masks: Path | None, segmenter: str | None, objid: int, force: bool, quiet: bool,
+    pictures: Pictures, to: Path, cameras: Literal["auto", "board", "colmap"], board: str, ruler: float, frames: int,
+    size: int, intrinsics: Path | None, masks: Path | None, segmenter: str | None, turntable: bool, marker_size: float | None,
+    diameter: float | None, objid: int, force: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """The capture's folder, whole or not at all, with pictures to check it by, and a table."""
     from pipelines.cli.bars import bar
     from registration.data.kinds import refuse_truth
     from registration.data.scan.board import read_board
     from registration.data.scan.lens import read_lens
-    from registration.data.scan.whole import ScanParams, scan
+    from registration.data.scan.placed import ScanParams
+    from registration.data.scan.whole import scan
 
     refuse_truth(pictures.place)
     if masks:
         refuse_truth(masks)
+    if cameras == "board" and (turntable or marker_size or diameter):
+        raise UserError("the board tells sizes and turns", "--cameras board", "leave --turntable, --marker-size, --diameter out")
+    if cameras == "colmap":
+        require("pycolmap", "colmap")
     if masks and segmenter:
         raise UserError("two ways to masks", "--masks and --segmenter", "use one of them")
     if to.exists() and not force:
         raise UserError("something is there already", to, "name another place, or pass --force")
     known: Board = read_board(board).scaled(ruler / 100)
     lens = read_lens(intrinsics) if intrinsics else None
+    params = ScanParams(frames, size, cameras, turntable, marker_size or 0.0, diameter or 0.0)
     with bar(f"capturing {pictures.place.name}", quiet) as tick:
-        found = scan(pictures, known, lens, masks, segmenter, ScanParams(frames, size), tick)
+        found = scan(pictures, known, lens, masks, segmenter, params, tick)
     files = written(found, to, objid)
     if not quiet:
-        tell(found, lens is not None)
+        tell(found, lens is not None, cameras == "auto")
         for file in files:
             click.echo(str(file))
     click.echo(str(to))
@@ -153,27 +165,40 @@ def written(found: Scan, to: Path, objid: int) -> list[Path]:
     return [to / "check" / f"{name}.webp" for name in pictures]
 
 
-def tell(found: Scan, given: bool) -> None:
+def tell(found: Scan, given: bool, unasked: bool) -> None:
     """What was done, in figures."""
     import numpy as np
 
-    c, (w, h) = found.calibration, found.calibration.lens.size
-    each = [float(np.sqrt((r**2).sum(1).mean())) for r in c.residuals.values()]
-    eyes = np.array([T.inverse().t for T in found.views.poses])
-    up = np.degrees(np.arcsin(eyes[:, 2] / np.linalg.norm(eyes, axis=1)))
+    c = found.cameras.calibration
+    (w, h), each = c.lens.size, [float(np.sqrt((r**2).sum(1).mean())) for r in c.residuals.values()]
     k1, k2, p1, p2 = c.lens.distortion
-    doubt = "given" if given else f"+- {c.f_sd:.1f} px by the corners' scatter"
-    worst = int(np.argmin(found.agreement))
+    doubt = "given" if given else f"+- {c.f_sd:.1f} px by the corners' scatter" if c.f_sd else "by COLMAP"
+    worst, what = int(np.argmin(found.agreement)), "corners" if found.cameras.by == "board" else "sightings of points"
     rows = {
-        "images": f"{found.read} read, {len(found.numbers)} taken, {found.spare} good ones not needed, {len(found.dropped)} dropped",
-        "reprojection": f"{c.rms:.2f} px over {sum(map(len, c.residuals.values()))} corners, worst image {max(each):.2f} px (of {w} x {h})",
+        "images": f"{found.cameras.read} read, {len(found.numbers)} taken, {found.cameras.spare} good ones not needed, {len(found.dropped)} dropped",
+        "reprojection": f"{c.rms:.2f} px over {sum(map(len, c.residuals.values()))} {what}, worst image {max(each):.2f} px (of {w} x {h})",
         "lens": f"f {c.lens.f:.1f} px ({doubt}), middle {c.lens.centre[0]:.1f} {c.lens.centre[1]:.1f}, k {k1:.3f} {k2:.3f}, p {p1:.4f} {p2:.4f}",
-        "cameras": f"{np.linalg.norm(eyes, axis=1).mean():.0f} mm away, {up.min():.0f} to {up.max():.0f} degrees above the board",
+        "cameras": seen_from(found, unasked),
         "masks": f"by {found.masks_by}; agreement with what all have in common {np.median(found.agreement):.3f}, lowest {found.agreement[worst]:.3f} ({found.names[worst]})",
     }  # fmt: skip
+    if not found.cameras.metric:
+        rows["unit"] = "none: nothing of known size was seen; --marker-size here, or --diameter of regpipe run, gives one"
     for name, text in rows.items():
         click.echo(f"{name:<13} {text}")
     for name, why in list(found.dropped.items())[:NAMED]:
         click.echo(f"{'':<13} {name}: {why}")
     if len(found.dropped) > NAMED:
         click.echo(f"{'':<13} and {len(found.dropped) - NAMED} more, in scan.json")
+
+
+def seen_from(found: Scan, unasked: bool) -> str:
+    """Where the cameras stand, and who says so; ``unasked``: the user left it open who does."""
+    import numpy as np
+
+    by, metric = found.cameras.by, found.cameras.metric
+    eyes = np.array([T.inverse().t for T in found.views.poses])
+    away, up = np.linalg.norm(eyes, axis=1), np.degrees(np.arcsin(eyes[:, 2] / np.linalg.norm(eyes, axis=1)))
+    who = "" if by == "board" else "by COLMAP, since no board is seen: " if unasked else "by COLMAP: "
+    far = f"{away.mean():.0f} mm away" if metric else "around the object"
+    high = f"{up.min():.0f} to {up.max():.0f} degrees above the {'board' if by == 'board' else 'table'}"
+    return f"{who}{far}, {high}" if found.cameras.floor else f"{who}{far}"

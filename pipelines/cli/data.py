@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -103,13 +104,16 @@ def synth(name: str, bop_root: Path, objects: int, views: int, size: int, kinds:
 @click.option("--kind", type=click.Choice(["none", "near", "exact"]), default="none", show_default=True, help="Symmetry of the part.")
 @click.option("--mesh", type=click.Path(path_type=Path), help="Your own mesh in millimetres, instead of a procedural part.")
 @click.option("--tone", type=click.FloatRange(0.01, 0.95), default=0.45, show_default=True, help="0.03: black, 0.9: white.")
+@click.option("--print", "printed", is_flag=True, help="The part is printed as packages are, in place of a tone.")
+@click.option("--ground", type=click.Choice(["board", "texture"]), default="board", show_default=True, help="texture: a newspaper in the board's place.")
+@click.option("--marker-size", type=click.FloatRange(0, 60), default=0.0, help="A marker of so many mm lies on the newspaper.")
 @click.option("--turntable", is_flag=True, help="The board turns with the part, the camera stands.")
 @click.option("--black", is_flag=True, help="The board is printed in black.")
 @click.option("--photos", is_flag=True, help="Folders of photographs in place of films.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--force", is_flag=True, help="Replace films of this name.")
-def video(name: str, bop_root: Path, frames: int, size: tuple[int, int], kind: str, mesh: Path | None, tone: float, turntable: bool,
-          black: bool, photos: bool, seed: int, force: bool) -> int:  # fmt: skip
+def video(name: str, bop_root: Path, frames: int, size: tuple[int, int], kind: str, mesh: Path | None, tone: float, printed: bool, ground: Literal["board", "texture"],
+          marker_size: float, turntable: bool, black: bool, photos: bool, seed: int, force: bool) -> int:  # fmt: skip
     """Film a part on the printed board, as it stands and turned over: NAME/up.mp4, NAME/down.mp4; the truth in NAME_truth."""
     import numpy as np
 
@@ -118,12 +122,15 @@ def video(name: str, bop_root: Path, frames: int, size: tuple[int, int], kind: s
     from registration.data.synthetic.board_scene import FilmParams
     from registration.data.synthetic.dataset import load_part
     from registration.data.synthetic.film import make_films
+    from registration.data.synthetic.paint import make_print
     from registration.data.synthetic.parts import make_part
 
     part = load_part(mesh) if mesh else make_part(kind, np.random.default_rng(seed))  # type: ignore[arg-type]
-    params = FilmParams(frames, *size, turntable=turntable, black=black)
+    params = FilmParams(frames, *size, turntable=turntable, black=black, ground=ground, marker_mm=marker_size)
+    size_mm = np.ptp(part.mesh.vertices, axis=0)
+    coat = make_print(size_mm, np.random.default_rng([seed, 2]), part.fold == 0) if printed else tone
     with bar(f"filming {name}") as tick:
-        place = make_films(bop_root, name, part, tone, BOARDS["a4"], seed, params, photos, force, tick)
+        place = make_films(bop_root, name, part, coat, BOARDS["a4"], seed, params, photos, force, tick)
     click.echo(f"{place}   (truth, for judging only: {place}_truth)")
     return Exit.ACCEPTED
 

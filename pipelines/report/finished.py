@@ -50,9 +50,9 @@ def report_of(finished: Finished, store: Store, cad: Path | None) -> Report:
     r = finished.inputs(store)
     check = None if cad is None else checked(cad, r["model"].fused)
     if "join" in r:
-        from pipelines.stages.together import page
+        from pipelines.report.many import page_of
 
-        return page(ReportParams(), r["join"], r["model"], r, check)
+        return page_of(ReportParams(), r["join"], r["model"], r, check)
     nerfs, captures = (r["nerf_up"], r["nerf_down"]), (r["capture_up"], r["capture_down"])
     return make_report(ReportParams(), r["verify"], r["icp"], r["model"], r["clouds"], nerfs, captures, check)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.pairs import captures_in
+from pipelines.placed import placed_in
 from pipelines.report import distances, drawings, markup, sections, view3d, words
 from pipelines.report.cad import CadCheck
 from pipelines.report.drawings import thumbnail_of
@@ -53,6 +55,13 @@ class Part:
     def points(self) -> Array:
         """Of the cloud, in the model's frame."""
         return self.T.apply(self.cloud.points)
+
+
+def page_of(params: ReportParams, join: Joined, model: Model, inputs: dict[str, Any], cad: CadCheck | None = None) -> Report:
+    """The page of captures that are among the inputs of a stage, perhaps with a CAD model beside it."""
+    k = model.grown
+    halves = [half.scaled(k) for half, _ in placed_in(inputs, join)]
+    return report_of_many(params, join.scaled(k), model.scaled(k), halves, captures_in(inputs), cad)
 
 
 def report_of_many(

@@ -63,8 +63,10 @@ def make_report(
     nerfs: tuple[NerfHalf, NerfHalf], captures: tuple[Capture, Capture], cad: CadCheck | None = None,
 ) -> Report:  # fmt: skip
     """The page, its thumbnail and the Chamfer table; how it was made is filled in by whoever knows."""
-    clouds = clouds.alike(model.scale)
-    nerfs, captures = (nerfs[0], nerfs[1].scaled(model.scale)), (captures[0], captures[1].scaled(model.scale))
+    k, scale = model.grown, model.scale
+    verdict, icp, model, clouds = verdict.scaled(k), icp.scaled(k), model.scaled(k), clouds.alike(scale).scaled(k)
+    nerfs = nerfs[0].scaled(k), nerfs[1].scaled(scale * k)
+    captures = captures[0].scaled(k), captures[1].scaled(scale * k)
     T, name = model.T_up_from_down, captures[0].name.removesuffix("_up")
     caster = Caster(model.fused.vertices, model.fused.faces)
     seen = measured(model, clouds, captures, caster, icp.diameter_mm)

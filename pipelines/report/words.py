@@ -58,9 +58,13 @@ def symmetry(icp: Registration) -> str:
     return f"{told} the same model: the object looks the same after a turn, and its labels are right up to that."
 
 
-def unit(icp: Registration | Joined, scales: Sequence[float]) -> list[str]:
+def unit(icp: Registration | Joined, model: Model) -> list[str]:
     """What is to be known of lengths, where the captures do not count them in millimetres."""
-    out = [] if icp.metric else ["The captures have no known unit: millimetres are assumed ones. --diameter makes them true."]
+    scales, out = model.scales, []
+    if not icp.metric and model.known_mm:
+        out.append("The captures have no unit: the object is as large as its diameter that was given.")
+    elif not icp.metric:
+        out = ["The captures have no known unit: millimetres are assumed ones. --diameter makes them true."]
     if len(scales) == 2 and scales[1] != 1:
         out.append(f"Lengths of the capture down times {scales[1]:.4f} are lengths of the capture up.")
     return out
@@ -72,9 +76,9 @@ def unseen(model: Model) -> list[str]:
     return [] if seen >= 0.995 else [f"{100 * seen:.0f} % of the surface was seen; the rest is a guess between what was."]
 
 
-def apart(icp: Registration | Joined) -> str:
+def apart(icp: Registration | Joined, model: Model) -> str:
     """How far surfaces that meet lie apart."""
-    d, mm = icp.diameter_mm, "mm" if icp.metric else "assumed mm"
+    d, mm = icp.diameter_mm, "mm" if icp.metric or model.known_mm else "assumed mm"
     return f"{icp.chamfer_mm:.2f} {mm} apart ({100 * icp.chamfer_mm / d:.2f} % of its {d:.0f} {mm})"
 
 
@@ -82,8 +86,8 @@ def verdict(icp: Registration, model: Model) -> str:
     """The box at the top."""
     turn = model.T_up_from_down.angle_deg()
     lines = [
-        f"The object was turned by {turn:.0f} degrees between the captures. Where both captures saw its surface, the two halves lie {apart(icp)}.",
-        symmetry(icp), *unit(icp, model.scales), *unseen(model),
+        f"The object was turned by {turn:.0f} degrees between the captures. Where both captures saw its surface, the two halves lie {apart(icp, model)}.",
+        symmetry(icp), *unit(icp, model), *unseen(model),
     ]  # fmt: skip
     return box(icp, meaning(icp), lines)
 
@@ -99,8 +103,8 @@ def verdict_of_many(join: Joined, model: Model, names: Sequence[str]) -> str:
         "Do not use the labels before you have looked at it."
     )
     lines = [
-        f"The model is made of {placed}. Where two of them saw the same surface, it lies {apart(join)}.",
-        *unit(join, model.scales), *unseen(model),
+        f"The model is made of {placed}. Where two of them saw the same surface, it lies {apart(join, model)}.",
+        *unit(join, model), *unseen(model),
     ]  # fmt: skip
     return box(join, what, lines)
 

@@ -23,17 +23,20 @@ def run(
 ) -> Model:  # fmt: skip
     """The final model of two captures."""
     up, down = halves_of(clouds, nerf_up, nerf_down, capture_up, capture_down, icp.scale)
-    return final(ctx, params, [(up, Rigid.identity()), (down, icp.T_up_from_down)], (1.0, icp.scale), fuse)
+    return final(ctx, params, [(up, Rigid.identity()), (down, icp.T_up_from_down)], (1.0, icp.scale), icp.metric, fuse)
 
 
-def final(ctx: Context, params: FullParams, parts: Sequence[Placed], scales: Sequence[float], fused: Fused) -> Model:
-    """The final model of captures that have a place."""
+def final(
+    ctx: Context, params: FullParams, parts: Sequence[Placed], scales: Sequence[float], metric: bool, fused: Fused
+) -> Model:
+    """The final model of captures that have a place; ``metric`` if their unit is known."""
     from registration.fuse.whole import passed_on, whole_of
     from registration.nerf.device import device_of
 
     _, scale, *others = scales
+    known_mm = 0.0 if metric else params.diameter_mm
     if not params.steps:
-        return replace(passed_on(fused, parts, ()), scale=scale, other_scales=tuple(others))
+        return replace(passed_on(fused, parts, ()), scale=scale, other_scales=tuple(others), known_mm=known_mm)
     seed, file = int(ctx.rng.integers(2**31)), ctx.scratch / "checkpoint.pt"
     model = whole_of(parts, fused, params, seed, device_of(ctx.device), file, ctx.tick)
     for note in model.notes:
@@ -41,4 +44,4 @@ def final(ctx: Context, params: FullParams, parts: Sequence[Placed], scales: Seq
     for (half, _), psnr, iou, old in zip(parts, model.psnr, model.mask_iou, model.fused_iou, strict=False):
         told = "%s: held-out PSNR %.1f dB, silhouettes agree by %.3f (fused halves: %.3f)"
         ctx.log.info(told, half.capture.name, psnr, iou, old)
-    return replace(model, scale=scale, other_scales=tuple(others))
+    return replace(model, scale=scale, other_scales=tuple(others), known_mm=known_mm)

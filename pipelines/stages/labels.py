@@ -16,8 +16,10 @@ def run(
 ) -> Labels:
     """BOP label files."""
     objid = capture_up.notes.get("objid") or 1
+    k, scale = model.grown, model.scale
+    model, icp = model.scaled(k), icp.scaled(k)
     captures = {
-        "up": (capture_up, Rigid.identity()),
-        "down": (capture_down.scaled(model.scale), model.T_up_from_down),
+        "up": (capture_up.scaled(k), Rigid.identity()),
+        "down": (capture_down.scaled(scale * k), model.T_up_from_down),
     }
     return labels_of(captures, model.fused, int(objid), icp.symmetries)

@@ -9,42 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.pairs import argument, captures_in, pairs_of, stage_of
-from pipelines.report.cad import CadCheck
-from pipelines.report.many import report_of_many
+from pipelines.pairs import argument, captures_in, stage_of
+from pipelines.placed import half_in, placed_in
+from pipelines.report.many import page_of
 from pipelines.report.record import Report
 from pipelines.stages.context import Context
 from pipelines.stages.full import final
 from registration.fuse.labels import labels_of
-from registration.fuse.merge import Placed
 from registration.fuse.merge import fuse as fused_of
 from registration.fuse.params import FuseParams, LabelsParams, ReportParams
 from registration.fuse.record import Fused, Labels, Model
 from registration.nerf.params import FullParams
-from registration.nerf.record import Cloud
-from registration.sources.base import HalfModel
 from registration.verify.params import VerifyParams
 from registration.verify.record import Joined, Registration
 from registration.verify.together import joined
-
-
-def cloud_in(inputs: dict[str, Any], name: str) -> Cloud:
-    """A capture's cloud in its own unit, from the first pair it belongs to."""
-    pair = next(p for p in pairs_of(captures_in(inputs)) if name in p)
-    clouds = inputs[argument(stage_of("clouds", pair))]
-    return clouds.up if name == pair[0] else clouds.down
-
-
-def half_in(inputs: dict[str, Any], name: str) -> HalfModel:
-    """A capture with its field and its cloud, in its own frame and unit."""
-    return HalfModel(inputs[f"capture_{name}"], inputs[f"nerf_{name}"], cloud_in(inputs, name))
-
-
-def placed_in(inputs: dict[str, Any], join: Joined) -> list[Placed]:
-    """The captures that have a place, in the unit of the first of them."""
-    names = captures_in(inputs)
-    there = zip(join.placed, join.places, join.scales, strict=True)
-    return [(half_in(inputs, names[n]).scaled(scale), T) for n, T, scale in there]
 
 
 def join(
@@ -97,23 +75,19 @@ def fuse(ctx: Context, params: FuseParams, join: Joined, **inputs: Any) -> Fused
 
 def full(ctx: Context, params: FullParams, join: Joined, fuse: Fused, **inputs: Any) -> Model:
     """The final model."""
-    return final(ctx, params, placed_in(inputs, join), join.scales, fuse)
+    return final(ctx, params, placed_in(inputs, join), join.scales, join.metric, fuse)
 
 
 def labels(ctx: Context, params: LabelsParams, join: Joined, model: Model, **inputs: Any) -> Labels:
     """BOP label files of every capture that has a place."""
-    names, places = captures_in(inputs), zip(join.placed, model.places, model.scales, strict=True)
-    captures = {names[n]: (inputs[f"capture_{names[n]}"].scaled(scale), T) for n, T, scale in places}
+    names, k = captures_in(inputs), model.grown
+    model, join = model.scaled(k), join.scaled(k)
+    places = zip(join.placed, model.places, model.scales, strict=True)
+    captures = {names[n]: (inputs[f"capture_{names[n]}"].scaled(scale * k), T) for n, T, scale in places}
     objid = inputs["capture_up"].notes.get("objid") or 1
     return labels_of(captures, model.fused, int(objid), join.symmetries)
 
 
 def report(ctx: Context, params: ReportParams, join: Joined, model: Model, labels: Labels, **inputs: Any) -> Report:
     """One self-contained page."""
-    return page(params, join, model, inputs)
-
-
-def page(params: ReportParams, join: Joined, model: Model, inputs: dict[str, Any], cad: CadCheck | None = None) -> Report:
-    """The same, perhaps with a CAD model beside it."""
-    halves = [half for half, _ in placed_in(inputs, join)]
-    return report_of_many(params, join, model, halves, captures_in(inputs), cad)
+    return page_of(params, join, model, inputs)

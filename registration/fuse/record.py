@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ class Fused:
     diameter_mm: float
     seen: float
     """Share of the surface that either capture saw."""
+
+    def scaled(self, factor: float) -> Fused:
+        """In another size, about the origin."""
+        vertices, points, large = factor * self.vertices, factor * self.points, factor * self.diameter_mm
+        return replace(self, vertices=vertices, points=points, diameter_mm=large)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +54,8 @@ class Model:
     """More than two captures: T_up_from_each of those after down."""
     other_scales: tuple[float, ...] = ()
     """And their scales."""
+    known_mm: float = 0.0
+    """The object's true diameter, if the user told it of captures without a unit; 0: nobody did, or there is a unit."""
 
     @property
     def places(self) -> tuple[Rigid, ...]:
@@ -59,6 +66,16 @@ class Model:
     def scales(self) -> tuple[float, ...]:
         """The scale of each."""
         return (1.0, self.scale, *self.other_scales)
+
+    @property
+    def grown(self) -> float:
+        """What all lengths must be multiplied by for the model to be as large as is known."""
+        return self.known_mm / self.fused.diameter_mm if self.known_mm else 1.0
+
+    def scaled(self, factor: float) -> Model:
+        """In another size, about the origin."""
+        others = tuple(T.scaled(factor) for T in self.others)
+        return replace(self, fused=self.fused.scaled(factor), T_up_from_down=self.T_up_from_down.scaled(factor), others=others)
 
 
 @dataclass(frozen=True)

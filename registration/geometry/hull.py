@@ -81,6 +81,21 @@ def hull_depths(cameras: Cameras, distances: NDArray[np.float32], points: Array,
     return worst
 
 
+def outline(cameras: Cameras, i: int, points: Array, step: float) -> Mask:  # (m, 3) -> (h, w)
+    """What view i sees of a body that is a cloud of points, ``step`` apart: the gaps between them are closed."""
+    import cv2
+
+    pixels, depth = cameras.project(i, points)
+    x, y = np.rint(np.clip(pixels, -1e6, 1e6)).astype(int).T
+    seen = (depth > 0) & (x >= 0) & (y >= 0) & (x < cameras.width) & (y < cameras.height)
+    out = np.zeros((cameras.height, cameras.width), np.uint8)
+    if not seen.any():
+        return out > 0
+    out[y[seen], x[seen]] = 1
+    side = int(np.ceil(1.8 * step * cameras.K[i, 0, 0] / np.median(depth[seen]))) | 1
+    return cv2.morphologyEx(out, cv2.MORPH_CLOSE, np.ones((min(side, max(out.shape) | 1),) * 2, np.uint8)) > 0
+
+
 def hull_box(
     cameras: Cameras, distances: NDArray[np.float32], masks: NDArray[np.bool_], tolerated: int
 ) -> tuple[Array, Array]:

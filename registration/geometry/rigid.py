@@ -67,6 +67,10 @@ class Rigid:
         """The matrix that first multiplies all lengths, then moves."""
         return self.as_matrix() @ np.diag([scale, scale, scale, 1.0])
 
+    def scaled(self, factor: float) -> Rigid:
+        """The same motion where all lengths are so many times as large."""
+        return Rigid(self.R, factor * self.t)
+
     def apply(self, points: Array) -> Array:  # (..., 3)
         """Move points."""
         return points @ self.R.T + self.t

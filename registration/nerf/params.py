@@ -95,6 +95,8 @@ class FullParams:
     """Rounds that take the grain off the model's surface; they move it by much less than a voxel."""
     tolerated: float = 0.005
     """If the silhouettes agree with the masks by so much less than those of the fused model, that one is kept."""
+    diameter_mm: float = 0.0
+    """As in ``[capture]``, which sets it: the model of captures without a unit is made exactly so large."""
 
     @property
     def field(self) -> NerfParams:

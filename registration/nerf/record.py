@@ -99,6 +99,11 @@ class Clouds:
     scale: float = 1.0
     """Lengths of down times this are lengths of up; other than 1 only where a capture's unit is unknown."""
 
+    def scaled(self, factor: float) -> Clouds:
+        """Both in another size, each about its origin."""
+        up, down = self.up.scaled(factor), self.down.scaled(factor)
+        return replace(self, up=up, down=down, diameter_mm=factor * self.diameter_mm)
+
     def alike(self, scale: float | None = None) -> Clouds:
         """Both clouds in the unit of up; by this estimate of the scale, or by a better one."""
         return replace(self, down=self.down.scaled(self.scale if scale is None else scale), scale=1.0)

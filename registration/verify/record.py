@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,13 @@ class Verdict:
     symmetries: dict[str, Any]
     """Motions that leave the model as it is, in the up frame, as BOP's models_info.json names them."""
 
+    def scaled(self, factor: float) -> Verdict:
+        """With both captures in another size, each about its origin."""
+        return replace(
+            self, T_up_from_down=self.T_up_from_down * shifted(factor), chamfer_mm=factor * self.chamfer_mm,
+            symmetries=symmetries_scaled(self.symmetries, factor),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Registration:
@@ -69,6 +76,36 @@ class Registration:
     unit_mm: tuple[float, float] = (1.0, 1.0)
     """Millimetres, true or assumed, in a unit of the files of up and of down."""
 
+    def scaled(self, factor: float) -> Registration:
+        """With both captures in another size, each about its origin."""
+        others = [a | {"T_up_from_down": (np.array(a["T_up_from_down"]) * shifted(factor)).tolist()} for a in self.alternatives]  # fmt: skip
+        return replace(
+            self, T_up_from_down=self.T_up_from_down.scaled(factor), alternatives=tuple(others),
+            chamfer_mm=factor * self.chamfer_mm, diameter_mm=factor * self.diameter_mm, rms_mm=factor * self.rms_mm,
+            start=self.start * shifted(factor), symmetries=symmetries_scaled(self.symmetries, factor),
+            unit_mm=(factor * self.unit_mm[0], factor * self.unit_mm[1]),
+        )  # fmt: skip
+
+
+def shifted(factor: float) -> Array:  # (4, 4)
+    """What the numbers of a rigid motion are multiplied by for its shift to be so many times as long."""
+    out = np.ones((4, 4))
+    out[:3, 3] = factor
+    return out
+
+
+def symmetries_scaled(symmetries: dict[str, Any], factor: float) -> dict[str, Any]:
+    """The same of a model that is so many times as large."""
+    out = dict(symmetries)
+    if "symmetries_discrete" in out:
+        turns = np.reshape(out["symmetries_discrete"], (-1, 4, 4)) * shifted(factor)
+        out["symmetries_discrete"] = turns.reshape(-1, 16).tolist()
+    if "symmetries_continuous" in out:
+        axes = out["symmetries_continuous"]
+        out["symmetries_continuous"] = [a | {"offset": (factor * np.array(a["offset"])).tolist()} for a in axes]
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class Joined:
     """Where every capture of an object lies, by the pairs that agree; captures go by their numbers."""
@@ -92,3 +129,11 @@ class Joined:
     """Whether the unit of the first is known to be the millimetre."""
     unit_mm: tuple[float, ...]
     """See Registration; of each placed capture."""
+
+    def scaled(self, factor: float) -> Joined:
+        """With all captures in another size, each about its origin."""
+        return replace(
+            self, places=tuple(T.scaled(factor) for T in self.places), chamfer_mm=factor * self.chamfer_mm,
+            diameter_mm=factor * self.diameter_mm, symmetries=symmetries_scaled(self.symmetries, factor),
+            unit_mm=tuple(factor * unit for unit in self.unit_mm),
+        )  # fmt: skip

@@ -54,12 +54,12 @@ def corners(scan: Scan) -> Picture:
     """Six undistorted images, the corners where the calibration puts them, orange where the image has them elsewhere by half a pixel."""
     import cv2
 
-    out, places = [], scan.board.corners()
+    out, c, places = [], scan.cameras.calibration, scan.cameras.places
     for k in some(scan, 6):
         n = scan.numbers[k]
-        seen = scan.views.poses[k].apply(places[scan.calibration.sightings[n].corners]) @ scan.views.K.T
+        seen = scan.views.poses[k].apply(places[c.sightings[n].corners]) @ scan.views.K.T
         image, scale = small(scan.views.images[k], LARGE), LARGE / max(scan.views.images[k].shape)
-        off = np.linalg.norm(scan.calibration.residuals[n], axis=1)
+        off = np.linalg.norm(c.residuals[n], axis=1)
         for (u, v), away in zip((seen[:, :2] / seen[:, 2:]) * min(scale, 1), off, strict=True):
             cv2.circle(image, (round(u), round(v)), 3, DOWN if away > 0.5 else (60, 230, 90), 1, cv2.LINE_AA)
         out.append(labelled(image, f"{scan.names[k]}: {len(off)} corners, {np.sqrt((off**2).mean()):.2f} px"))
@@ -88,10 +88,11 @@ def masks(scan: Scan) -> Picture:
 
 
 def cameras(scan: Scan) -> Picture:
-    """Where the images were taken from, about the board; the upper edge of each image in orange."""
-    (w, h), reach = scan.board.size_mm / 2, 0.12 * scan.board.size_mm[0]
-    rim = np.array([(-w, -h, 0), (w, -h, 0), (w, h, 0), (-w, h, 0)])
+    """Where the images were taken from, about the ground; the upper edge of each image in orange."""
     eyes = np.array([T.inverse().t for T in scan.views.poses])
+    ground = scan.cameras.floor
+    (w, h), reach = ground.size_mm / 2 if ground else (0.0, 0.0), 0.1 * float(np.linalg.norm(eyes, axis=1).mean())
+    rim = np.array([(-w, -h, 0), (w, -h, 0), (w, h, 0), (-w, h, 0)])
     shape = np.array([scan.views.images.shape[2], scan.views.images.shape[1]])
     flat = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * shape - scan.views.K[:2, 2]
     frame = reach * np.concatenate([flat / scan.views.K[0, 0], np.ones((4, 1))], 1)
@@ -102,7 +103,7 @@ def cameras(scan: Scan) -> Picture:
         canvas.lines(np.stack([np.tile(eye, (4, 1)), there], 1), UP)
         canvas.lines(loop(there), UP)
         canvas.lines(there[None, :2], DOWN, 2)
-    return captioned(canvas.done(), f"{len(eyes)} cameras about the board", room=0)
+    return captioned(canvas.done(), f"{len(eyes)} cameras about the object", room=0)
 
 
 def loop(points: Array) -> Array:  # (n, 3) -> (n, 2, 3)
@@ -114,11 +115,12 @@ def residuals(scan: Scan) -> Picture:
     """Every corner in the image's plane with the way to where it should be, enlarged: a pattern means a wrong lens model."""
     import cv2
 
-    w, h = scan.calibration.lens.size
+    c = scan.cameras.calibration
+    w, h = c.lens.size
     s = 900 / max(w, h)
     image = np.full((round(h * s), round(w * s), 3), PAPER, np.uint8)
-    for n, rest in scan.calibration.residuals.items():
-        for (x, y), (u, v) in zip(scan.calibration.sightings[n].pixels * s, rest * ENLARGED * s, strict=True):
+    for n, rest in c.residuals.items():
+        for (x, y), (u, v) in zip(c.sightings[n].pixels * s, rest * ENLARGED * s, strict=True):
             cv2.line(image, (round(x), round(y)), (round(x + u), round(y + v)), UP, 1, cv2.LINE_AA)
             cv2.circle(image, (round(x), round(y)), 1, INK, -1, cv2.LINE_AA)
-    return captioned(image, f"reprojection error {scan.calibration.rms:.2f} px, {ENLARGED} times enlarged", room=0)
+    return captioned(image, f"reprojection error {c.rms:.2f} px, {ENLARGED} times enlarged", room=0)

@@ -13,6 +13,7 @@ from registration.data.scan.calibrate import Calibration
 from registration.data.scan.detect import Sighting
 from registration.data.scan.lens import Lens, read_lens
 from registration.data.scan.masks import Views
+from registration.data.scan.placed import Placed
 from registration.data.scan.whole import Scan
 from registration.data.scan.write import write_capture
 from registration.viz.scan import check_pictures
@@ -83,11 +84,8 @@ def made_scan() -> Scan:
         masks,
         np.full(10, 0.97),
         "the board",
-        c,
-        board,
-        40,
+        Placed("board", c, board.corners(), board, True, 40, {}, 3),
         {"frame 5": "blurred"},
-        3,
     )
 
 

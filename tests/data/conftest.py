@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from registration.data.capture import Capture
 from tests.data.make import make_scene
+from tests.geometry.bodies import capture_of, knob
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,8 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scene(pristine: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pristine, tmp_path / "obj_000001_up"))
+
+
+@pytest.fixture(scope="session")
+def made() -> Capture:
+    return capture_of(knob(), views=10, size=96)

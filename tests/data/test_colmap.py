@@ -22,7 +22,6 @@ from registration.data.params import CaptureParams
 from registration.errors import UserError
 from registration.geometry.rigid import Array
 from tests.data.make import make_scene, refusal
-from tests.geometry.bodies import capture_of, knob
 
 IN_MM = CaptureParams(unit="mm")
 BENT = {  # parameters of a camera of 96 x 96 pixels
@@ -36,11 +35,6 @@ BENT = {  # parameters of a camera of 96 x 96 pixels
     "SIMPLE_RADIAL_FISHEYE": [180, 48, 47, 0.1],
     "RADIAL_FISHEYE": [180, 48, 47, 0.1, -0.05],
 }
-
-
-@pytest.fixture(scope="module")
-def made() -> Capture:
-    return capture_of(knob(), views=10, size=96)
 
 
 @pytest.fixture

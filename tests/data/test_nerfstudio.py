@@ -16,12 +16,6 @@ from registration.data.nerfstudio_write import write_nerfstudio
 from registration.data.params import CaptureParams
 from registration.geometry.rigid import Rigid
 from tests.data.make import edit, refusal
-from tests.geometry.bodies import capture_of, knob
-
-
-@pytest.fixture(scope="module")
-def made() -> Capture:
-    return capture_of(knob(), views=10, size=96)
 
 
 @pytest.fixture

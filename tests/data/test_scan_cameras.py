@@ -16,13 +16,15 @@ from registration.data.scan.detect import Finder, Sighting, pose_of
 from registration.data.scan.frames import Look, Photos, Video, choose, fit, look_through, upright
 from registration.data.scan.ground import shadowless
 from registration.data.scan.lens import Lens
-from registration.data.scan.whole import ScanParams, fitting, refuse_one_side, scan
+from registration.data.scan.placed import ScanParams, fitting, refuse_one_side
+from registration.data.scan.whole import scan
 from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from tests.data.make import look_at, refusal
 from tests.data.test_scan_board import LENS, from_above, photographed
 
 BOARD = BOARDS["a4"]
+BY_BOARD = ScanParams(8, cameras="board")
 TRUE = Lens(1010.0, np.array([634.0, 362.0]), np.array([0.06, -0.12, 0.0006, -0.0004]), (1280, 720))
 
 
@@ -90,7 +92,7 @@ def test_one_side_is_refused() -> None:
     rng = np.random.default_rng(3)
     from_one = [Rigid.exp([0, 0.01 * k, 0, k, 0, 0]) @ poses(4)[2] for k in range(10)]
     found = calibrate(sightings(from_one, rng), BOARD, TRUE, True)
-    assert "all around" in refusal(refuse_one_side, found, Path("film.mp4"))
+    assert "all around" in refusal(refuse_one_side, found.poses, np.zeros(3), Path("film.mp4"))
 
 
 def test_a_lens_for_other_images_is_refused() -> None:
@@ -161,11 +163,11 @@ def test_what_was_seen_is_told_when_no_board_is_found(tmp_path: Path) -> None:
     from dataclasses import replace
 
     table = np.full((540, 960), 120, np.uint8)
-    assert "no markers at all" in refusal(scan, Video(film_of(tmp_path / "a.avi", [table] * 3)), BOARD)
+    assert "no markers at all" in refusal(scan, Video(film_of(tmp_path / "a.avi", [table] * 3)), BOARD, params=BY_BOARD)
     other = photographed(replace(BOARD, dictionary="DICT_6X6_100"), from_above(0, -60, 420), LENS)
-    assert "DICT_6X6" in refusal(scan, Video(film_of(tmp_path / "b.avi", [other] * 3)), BOARD)
+    assert "DICT_6X6" in refusal(scan, Video(film_of(tmp_path / "b.avi", [other] * 3)), BOARD, params=BY_BOARD)
     view = photographed(BOARD, from_above(0, -60, 420), LENS)
-    said = refusal(scan, Video(film_of(tmp_path / "c.avi", [view] * 3 + [table])), BOARD, params=ScanParams(8))
+    said = refusal(scan, Video(film_of(tmp_path / "c.avi", [view] * 3 + [table])), BOARD, params=BY_BOARD)
     assert "only 3 of 4" in said and "no board in it 1" in said
 
 

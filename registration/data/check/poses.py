@@ -13,7 +13,7 @@ from registration.data.crop import Window, cut_intrinsics, cut_mask, extent_of
 from registration.data.fit import middle_of
 from registration.data.units import size_of_object
 from registration.geometry.camera import Cameras
-from registration.geometry.hull import Box, hull_depth, signed_mask_distance
+from registration.geometry.hull import Box, hull_depth, outline, signed_mask_distance
 from registration.geometry.rigid import Array
 
 SMALL_PX = 64
@@ -58,18 +58,6 @@ def shrunk(capture: Capture) -> tuple[Cameras, NDArray[np.bool_]]:
     return Cameras(K, capture.R, capture.t, window.out_width, window.out_height), masks
 
 
-def silhouette(cameras: Cameras, i: int, points: Array) -> NDArray[np.bool_]:  # (m, 3) -> (h, w)
-    """What view i sees of a dense cloud."""
-    import cv2
-
-    pixels, depth = cameras.project(i, points)
-    x, y = np.round(np.clip(pixels, -1e6, 1e6)).astype(int).T
-    seen = (depth > 0) & (x >= 0) & (y >= 0) & (x < cameras.width) & (y < cameras.height)
-    out = np.zeros((cameras.height, cameras.width), np.uint8)
-    out[y[seen], x[seen]] = 1
-    return cv2.morphologyEx(out, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
-
-
 def disagreement(capture: Capture, body: Body, voxels: int = 48) -> Array:  # (n,)
     """Of each image: 1 - IoU of its mask with the silhouette of what the masks carve, though a few of them err."""
     if body.behind > 0.5:
@@ -84,7 +72,7 @@ def disagreement(capture: Capture, body: Body, voxels: int = 48) -> Array:  # (n
     points = points[depth > -0.25 * box.step]
     out = np.ones(len(capture))
     for i, mask in enumerate(masks):
-        seen = silhouette(cameras, i, points)
+        seen = outline(cameras, i, points, box.step)
         out[i] = 1 - (seen & mask).sum() / max((seen | mask).sum(), 1)
     return out
 

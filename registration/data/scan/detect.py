@@ -32,6 +32,9 @@ class Sighting:
         return bool(across[1] > 0.02 * across[0])
 
 
+NOTHING = Sighting(np.zeros(0, np.int64), np.zeros((0, 2)), 0)
+
+
 class Finder:
     """Looks for one board."""
 
@@ -48,17 +51,16 @@ class Finder:
         import cv2
 
         found, numbers, _ = self.detector.detectMarkers(grey)
-        none = Sighting(np.zeros(0, np.int64), np.zeros((0, 2)), 0)
         if numbers is None:
-            return none
+            return NOTHING
         known = [k for k, n in enumerate(np.ravel(numbers)) if int(n) in self.markers]
         if len(known) < 2:
-            return none
+            return NOTHING
         places = np.concatenate([self.markers[int(np.ravel(numbers)[k])] for k in known])
         pixels = np.concatenate([np.asarray(found[k], float).reshape(4, 2) for k in known])
         H, good = cv2.findHomography(places, pixels, cv2.RANSAC, 5.0)
         if H is None or good.sum() < 8:
-            return none
+            return NOTHING
         corners, pixels = refined(grey, np.asarray(H, float), self.board)
         return Sighting(corners, pixels, int(good.sum()) // 4)
 

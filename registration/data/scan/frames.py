@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from registration.data.bop import SUFFIXES
 from registration.data.images import BadFrame, read_colour, read_image
 from registration.data.scan.board import Board
-from registration.data.scan.detect import Finder, Sighting, pose_of, sharpness
+from registration.data.scan.detect import NOTHING, Finder, Sighting, pose_of, sharpness
 from registration.data.scan.lens import Lens, fitted
 from registration.errors import UserError
 from registration.geometry.rotation import farthest
@@ -169,9 +169,9 @@ class Look:
 
 
 def look_through(
-    pictures: Pictures, finder: Finder, frames: int, tick: Tick = silent
+    pictures: Pictures, finder: Finder | None, frames: int, tick: Tick = silent
 ) -> tuple[dict[int, Look], int, Image]:
-    """Looks at the sharpest image of each stretch, how many images were read, and the last of them for messages."""
+    """Looks at the sharpest image of each stretch, for a board if there is a finder; how many images were read, and the last of them for messages."""
     import cv2
 
     film = isinstance(pictures, Video)
@@ -182,7 +182,7 @@ def look_through(
 
     def look(place: int) -> None:
         sharp, number, grey = best.pop(place)
-        looks[number] = Look(sharp, finder.find(grey), (grey.shape[1], grey.shape[0]))
+        looks[number] = Look(sharp, finder.find(grey) if finder else NOTHING, (grey.shape[1], grey.shape[0]))
 
     for number, image in pictures.read():
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -201,8 +201,8 @@ def look_through(
     return looks, read, image
 
 
-def fit(looks: dict[int, Look]) -> tuple[dict[int, Look], dict[int, str]]:
-    """Those that can take part, and why the others can not."""
+def fit(looks: dict[int, Look], with_board: bool = True) -> tuple[dict[int, Look], dict[int, str]]:
+    """Those that can take part, at will only with the board in them, and why the others can not."""
     sizes = [look.size for look in looks.values()]
     usual = max(set(sizes), key=sizes.count)
     sharp = np.array([look.sharpness for look in looks.values()])
@@ -211,9 +211,9 @@ def fit(looks: dict[int, Look]) -> tuple[dict[int, Look], dict[int, str]]:
     for n, look in looks.items():
         if look.size != usual:
             bad[n] = f"it is {look.size[0]} x {look.size[1]}, the others {usual[0]} x {usual[1]}"
-        elif not look.sighting.markers:
+        elif with_board and not look.sighting.markers:
             bad[n] = "no board in it"
-        elif not look.sighting.enough:
+        elif with_board and not look.sighting.enough:
             bad[n] = f"too little of the board: {look.sighting.markers} markers, {len(look.sighting.corners)} corners"
         elif look.sharpness < BLURRED * around[n]:
             bad[n] = "blurred"
@@ -226,3 +226,9 @@ def choose(looks: dict[int, Look], board: Board, lens: Lens, frames: int) -> lis
     eyes = np.array([T.inverse().t for T in poses]).reshape(-1, 3)
     numbers = list(looks)
     return [numbers[k] for k in farthest(eyes / np.linalg.norm(eyes, axis=1, keepdims=True), frames)]
+
+
+def spaced(looks: dict[int, Look], frames: int) -> list[int]:
+    """So many images in even steps, of each stretch the sharpest."""
+    stretches = np.array_split(np.array(list(looks)), min(frames, len(looks)))
+    return [int(max(stretch, key=lambda n: looks[int(n)].sharpness)) for stretch in stretches]

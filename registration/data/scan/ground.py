@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from registration.data.scan.board import Board
+from registration.data.scan.floor import Floor
 from registration.geometry.rigid import Array, Rigid
 
 MOST_TEXELS = 700  # along the longer side
 BEYOND = 0.85  # how far past the pattern's rim the table is looked at, by the pattern's width
+SEEN_NEAR = 0.03  # of a floor's width: so near to a point of it there is floor
 STEADY = 0.10  # a place beside the board whose brightness varies by more between images is not flat, or does not rest
 SMOOTH_MM, NEAR_MM = 25.0, 4.0  # light changes over the board no faster; what lies so near is covered alike
 LEAST_SEEN = 4
@@ -29,9 +31,9 @@ class Grid:
     shape: tuple[int, int]  # (h, w)
 
     @classmethod
-    def about(cls, board: Board) -> Grid:
-        """The board and what lies around it."""
-        size = board.size_mm + 2 * BEYOND * board.size_mm[0]
+    def about(cls, floor: Board | Floor) -> Grid:
+        """Where the object stands and what lies around it."""
+        size = floor.size_mm + 2 * BEYOND * floor.size_mm[0]
         step = float(size.max() / MOST_TEXELS)
         return cls(-size / 2, step, (int(size[1] / step), int(size[0] / step)))
 
@@ -63,6 +65,19 @@ class Grid:
             3, -1
         )
         return out, ahead.reshape(h, w) > 0
+
+    def bare(self, floor: Board | Floor) -> NDArray[np.bool_]:  # (h, w)
+        """Where there is surely ground: on the pattern, or near places of the floor that were seen."""
+        import cv2
+
+        if isinstance(floor, Board):
+            return self.printed(floor)[1]
+        at, (h, w) = np.rint((floor.places - self.low) / self.step).astype(int), self.shape
+        at = at[((at >= 0) & (at < (w, h))).all(1)]
+        free = np.ones((h, w), np.uint8)
+        free[at[:, 1], at[:, 0]] = 0
+        near = cv2.distanceTransform(free, cv2.DIST_L2, 5)
+        return np.asarray(near) * self.step < SEEN_NEAR * floor.size_mm[0]
 
     def printed(self, board: Board) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """How dark the print is, and where the pattern lies."""
@@ -107,10 +122,14 @@ def contrast(picture: NDArray[np.float32]) -> NDArray[np.float32]:  # (h, w, 3) 
 
 
 def learn_ground(
-    images: Stack, K: Array, poses: list[Rigid], board: Board, masks: NDArray[np.bool_] | None = None
+    images: Stack, K: Array, poses: list[Rigid], floor: Board | Floor, masks: NDArray[np.bool_] | None = None
 ) -> Ground:
-    """From undistorted images; with ``masks`` (n, h, w) what they cover does not count."""
-    grid = Grid.about(board)
+    """From undistorted images; with ``masks`` (n, h, w) what they cover does not count.
+
+    A board is known under the object too. Of a floor without a print only what was seen is, and before there are masks not what looks
+    steady where no point of it was seen: the object may stand there.
+    """
+    grid = Grid.about(floor)
     rolled, seen = [], []
     for n, (image, pose) in enumerate(zip(images, poses, strict=True)):
         above, inside = grid.from_above(image, K, pose)
@@ -119,11 +138,14 @@ def learn_ground(
         rolled.append(above)
         seen.append(inside)
     stack, there = np.stack(rolled), np.stack(seen)
-    ink, on = grid.printed(board)
+    on = grid.bare(floor)
     gains = exposures(stack, there & on)
     colour, spread, count = middle_of(stack, there, gains)
-    steady = (count >= LEAST_SEEN) & (spread < STEADY)
-    colour[on] = as_printed(colour, ink, on & (count >= LEAST_SEEN), grid.step)[on]
+    seen = count >= LEAST_SEEN
+    steady = seen & (spread < STEADY)
+    if isinstance(floor, Floor):
+        return Ground(grid, colour, steady if masks is not None else steady & on, gains)
+    colour[on] = as_printed(colour, grid.printed(floor)[0], on & seen, grid.step)[on]
     return Ground(grid, colour, on | steady, gains)
 
 

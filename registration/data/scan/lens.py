@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from registration.data.lens import Lens as Bend
 from registration.errors import UserError
 from registration.geometry.rigid import Array
 
@@ -62,10 +63,7 @@ class Lens:
 
     def undistorted(self, image: NDArray, K: Array) -> NDArray:
         """An image as the pinhole K would show it."""
-        import cv2
-
-        maps = cv2.initUndistortRectifyMap(self.K, self.distortion, np.eye(3), K, self.size, cv2.CV_32FC1)
-        return cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR)
+        return Bend("brown", (*self.distortion, 0.0, 0.0, 0.0, 0.0)).straight(image, self.K, K)
 
 
 def fitted(size: tuple[int, int], most: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Where the object is in each image: what is not the board, and what all images agree on."""
+"""Where the object is in each image: what is not the ground, and what all images agree on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from registration.data.crop import box_of, pieces_of, tidy_mask
 from registration.data.scan.board import Board
+from registration.data.scan.floor import Floor
 from registration.data.scan.ground import Ground, Stack, contrast, learn_ground, shadowless
 from registration.data.scan.lens import fitted
 from registration.geometry.camera import Cameras
-from registration.geometry.hull import Box, hull_depth, signed_mask_distance
+from registration.geometry.hull import Box, hull_box, hull_depth, outline, signed_mask_distance
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick, silent
 
@@ -34,7 +35,7 @@ EDGE = 0.03  # of brightness 0..1: differences that count as an edge
 
 
 class NoObject(Exception):
-    """Nothing stands on the board in all images."""
+    """Nothing stands on the ground in all images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +87,9 @@ def window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(y0, y1), slice(x0, x1)
 
 
-def light_on_board(views: Views, ground: Ground, board: Board, object_: Masks | None) -> tuple[float, float]:
-    """By how much the board is dimmed and brightened in single images: its shadow rests, or it moves."""
-    _, on = ground.grid.printed(board)
+def light_on_floor(views: Views, ground: Ground, floor: Board | Floor, object_: Masks | None) -> tuple[float, float]:
+    """By how much the ground is dimmed and brightened in single images: its shadow rests, or it moves."""
+    on = ground.grid.bare(floor) & ground.known
     on[::2] = on[:, ::2] = False
     ratios = []
     for n, (image, pose) in enumerate(zip(views.images, views.poses, strict=True)):
@@ -104,9 +105,9 @@ def light_on_board(views: Views, ground: Ground, board: Board, object_: Masks | 
 
 
 def common_body(
-    views: Views, masks: Masks, known: Masks, box: tuple[Array, Array], tolerated: float
+    views: Views, masks: Masks, known: Masks, box: tuple[Array, Array], tolerated: float, stands: bool = True
 ) -> tuple[Box, NDArray[np.float32]]:
-    """How deep each voxel lies inside what all masks allow, mm; of its pieces the largest that stands on the board."""
+    """How deep each voxel lies inside what all masks allow, mm; of its pieces the largest, at will that stands on the ground."""
     from scipy.ndimage import label
 
     grid = Box.around(*box, VOXELS)
@@ -116,30 +117,18 @@ def common_body(
     )
     pieces = np.zeros(grid.shape, np.int32)
     label(depth > 0, output=pieces)
-    stands = np.unique(pieces[:, :, : max(2, int(6 / grid.step))])
-    stands = stands[stands > 0]
-    if not len(stands):
+    low = np.unique(pieces[:, :, : max(2, int(6 / grid.step))] if stands else pieces)
+    low = low[low > 0]
+    if not len(low):
         raise NoObject
-    best = stands[np.argmax(np.bincount(pieces.ravel())[stands])]
+    best = low[np.argmax(np.bincount(pieces.ravel())[low])]
     return grid, np.where(pieces == best, depth, np.minimum(depth, -grid.step)).astype(np.float32)
 
 
 def outlines(views: Views, grid: Box, depth: NDArray[np.float32]) -> Masks:
     """The body as each camera sees it, to within a voxel."""
-    import cv2
-
-    points = grid.points()[depth.ravel() > -0.25 * grid.step]
-    cameras = views.cameras
-    out = np.zeros(views.images.shape[:3], bool)
-    for n in range(len(out)):
-        uv, z = cameras.project(n, points)
-        at = np.rint(uv).astype(int)
-        inside = ((at >= 0) & (at < (cameras.width, cameras.height))).all(1) & (z > 0)
-        drawn = np.zeros(out[n].shape, np.uint8)
-        drawn[at[inside, 1], at[inside, 0]] = 1
-        side = int(np.ceil(1.8 * grid.step * views.K[0, 0] / max(float(np.median(z)), 1.0))) | 1
-        out[n] = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0
-    return out
+    points, cameras = grid.points()[depth.ravel() > -0.25 * grid.step], views.cameras
+    return np.stack([outline(cameras, n, points, grid.step) for n in range(len(views.images))])
 
 
 def grown(masks: Masks, pixels: int) -> Masks:
@@ -210,12 +199,12 @@ def overlap(a: Masks, b: Masks) -> Array:  # (n, h, w) x2 -> (n,)
     return both / np.maximum(either, 1)
 
 
-def box_about(grid: Box, depth: NDArray[np.float32]) -> tuple[Array, Array]:
-    """The body's box, with room for what the coarse one missed."""
+def box_about(grid: Box, depth: NDArray[np.float32], stands: bool = True) -> tuple[Array, Array]:
+    """The body's box, with room for what the coarse one missed, but not below the ground that it ``stands`` on."""
     inside = grid.points()[depth.ravel() > 0]
     rim = 2.5 * grid.step
     low, high = inside.min(0) - rim, inside.max(0) + rim
-    return np.array([low[0], low[1], 0.0]), high
+    return np.array([low[0], low[1], 0.0 if stands else low[2]]), high
 
 
 def shrunk(views: Views) -> Views:
@@ -229,11 +218,13 @@ def shrunk(views: Views) -> Views:
     return Views(np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in views.images]), K, views.poses)
 
 
-def recut(views: Views, board: Board, grid: Box, depth: NDArray[np.float32]) -> tuple[Masks, Box, NDArray[np.float32]]:
+def recut(
+    views: Views, floor: Board | Floor, grid: Box, depth: NDArray[np.float32]
+) -> tuple[Masks, Box, NDArray[np.float32]]:
     """Masks anew with what a hull tells: where the ground is bare, in what light, and where the object can be; and a new hull."""
     hull, reach = outlines(views, grid, depth), max(2, round(REACH * views.images.shape[2]))
-    ground = learn_ground(views.images, views.K, views.poses, board, grown(hull, reach))
-    light = light_on_board(views, ground, board, grown(hull, reach))
+    ground = learn_ground(views.images, views.K, views.poses, floor, grown(hull, reach))
+    light = light_on_floor(views, ground, floor, grown(hull, reach))
     wide = grown(hull, 6 * reach)
     off, trust = differences(views, ground, light, wide)
     bare = off[(trust > 0) & wide & ~grown(hull, 2 * reach)]
@@ -242,41 +233,44 @@ def recut(views: Views, board: Board, grid: Box, depth: NDArray[np.float32]) -> 
     return masks, *common_body(views, masks, np.ones_like(masks), box_about(grid, depth), TOLERATED)
 
 
-def first_body(views: Views, board: Board) -> tuple[Box, NDArray[np.float32]]:
-    """The hull of what is clearly not the board."""
+def first_body(views: Views, floor: Board | Floor) -> tuple[Box, NDArray[np.float32]]:
+    """The hull of what is clearly not the ground."""
     import cv2
 
-    ground = learn_ground(views.images, views.K, views.poses, board)
-    off, trust = differences(views, ground, light_on_board(views, ground, board, None), None)
+    ground = learn_ground(views.images, views.K, views.poses, floor)
+    off, trust = differences(views, ground, light_on_floor(views, ground, floor, None), None)
     closed = [
         cv2.morphologyEx((o > UNLIKE).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) > 0 for o in off
     ]
-    size = board.size_mm
+    size = floor.size_mm
     box = np.array([*(-size / 2), 0.0]), np.array([*(size / 2), 0.7 * size.max()])
     return common_body(views, np.stack(closed), trust > 0, box, FIRST_TOLERATED)
 
 
-def cut_out(views: Views, board: Board, tick: Tick = silent) -> Cut:
+def cut_out(views: Views, floor: Board | Floor, tick: Tick = silent) -> Cut:
     """Masks of all images, first by the ground alone, then with the hull of all of them; in small, then as they are."""
     small = shrunk(views)
-    grid, depth = first_body(small, board)
+    grid, depth = first_body(small, floor)
     tick(1, 3)
-    _, grid, depth = recut(small, board, grid, depth)
+    _, grid, depth = recut(small, floor, grid, depth)
     tick(2, 3)
-    masks, grid, depth = recut(views, board, grid, depth)
+    masks, grid, depth = recut(views, floor, grid, depth)
     common = outlines(views, grid, depth)
     tick(3, 3)
     return Cut(masks & grown(common, HAIR), overlap(masks, common), *box_about(grid, depth))
 
 
-def agreeing(views: Views, masks: Masks, board: Board) -> Cut:
-    """Masks that somebody else made, and how well they agree."""
-    size = board.size_mm
-    whole = np.array([*(-size / 2), 0.0]), np.array([*(size / 2), 0.7 * size.max()])
+def agreeing(views: Views, masks: Masks, floor: Board | Floor | None) -> Cut:
+    """Masks that somebody else made, and how well they agree; without a floor the object floats."""
     every = np.ones_like(masks)
+    size = floor.size_mm if floor else np.zeros(2)
+    box = np.array([*(-size / 2), 0.0]), np.array([*(size / 2), 0.7 * size.max()])
     try:
-        grid, depth = common_body(views, masks, every, whole, TOLERATED)
-        grid, depth = common_body(views, masks, every, box_about(grid, depth), TOLERATED)
-    except NoObject:
-        return Cut(masks, np.zeros(len(masks)), *whole)
-    return Cut(masks, overlap(masks, outlines(views, grid, depth)), *box_about(grid, depth))
+        if floor is None:
+            distances = np.stack([signed_mask_distance(m) for m in masks])
+            box = hull_box(views.cameras, distances, masks, int(np.ceil(TOLERATED * len(masks))))
+        grid, depth = common_body(views, masks, every, box, TOLERATED, floor is not None)
+        grid, depth = common_body(views, masks, every, box_about(grid, depth, floor is not None), TOLERATED, floor is not None)
+    except (NoObject, ValueError):
+        return Cut(masks, np.zeros(len(masks)), *box)
+    return Cut(masks, overlap(masks, outlines(views, grid, depth)), *box_about(grid, depth, floor is not None))

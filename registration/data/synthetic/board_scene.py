@@ -1,15 +1,17 @@
-"""A part on the printed board, filmed by a camera that goes round it, or that stands while all turns before it."""
+"""A part on the printed board or on a newspaper, filmed by a camera that goes round it, or that stands while all turns before it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from registration.data.scan.board import DARK, LIGHT, Board
+from registration.data.scan.board import Board
 from registration.data.scan.lens import Lens
+from registration.data.synthetic.grounds import TABLE, TEXEL, Light, newspaper, room, sample, sheet, wood
 from registration.data.synthetic.paint import Paint
 from registration.data.synthetic.scene import OVERSAMPLING, Lamp, lighting
 from registration.geometry.camera import pixel_grid
@@ -18,9 +20,7 @@ from registration.geometry.rays import MISS, Caster
 from registration.geometry.rigid import Array, Rigid
 
 Rng = np.random.Generator
-Light = NDArray[np.float32]  # linear brightness or albedo
-TEXEL, SHADE = 0.4, 2.0  # mm: of what is printed, of where shadows fall
-REACH, TABLE = 260.0, 700.0  # mm from the middle: where shadows are drawn, where the table ends
+SHADE, REACH = 2.0, 260.0  # mm: of where shadows fall; from the middle, where these are drawn
 SOFT = 6  # rays to a lamp from each place
 
 
@@ -39,6 +39,10 @@ class FilmParams:
     blur: float = 1.0
     """How much the hand moves during exposures; 0: none."""
     gloss: float = 0.25
+    ground: Literal["board", "texture"] = "board"
+    """texture: in the board's place lies a page of a newspaper that nobody knows."""
+    marker_mm: float = 0.0
+    """Side of a marker on that page; 0: none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,53 +117,14 @@ def lamps_over(rng: Rng) -> list[Lamp]:
     return [Lamp(key, 0.62, True), Lamp(fill, 0.22, False)]
 
 
-def sample(picture: Light, low: Array, step: float, places: NDArray) -> Light:  # (h, w[, 3]), (2,), (..., 2) mm
-    """A picture that lies on the table, x to the right and y down its rows from ``low``; its rim goes on."""
-    import cv2
-
-    u, v = np.moveaxis(((places - low) / step - 0.5).astype(np.float32), -1, 0)
-    return np.asarray(cv2.remap(picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
-
-
-def sheet(board: Board, black: bool) -> tuple[Light, Array]:
-    """The printed page, linear albedo (h, w, 3), y upwards, and its lower left corner."""
-    ink, _ = board.ink(TEXEL)
-    dark, light = ((0.12,) * 3, (0.93,) * 3) if black else (DARK, LIGHT)
-    printed = np.array(light) ** 2.2 + ink[..., None] * (np.array(dark) ** 2.2 - np.array(light) ** 2.2)
-    w, h = (np.array(board.page_mm) / TEXEL).astype(int)
-    page = np.full((h, w, 3), 0.86)
-    top, left = (h - ink.shape[0]) // 2, (w - ink.shape[1]) // 2
-    page[top : top + ink.shape[0], left : left + ink.shape[1]] = 0.03 + 0.85 * printed
-    low = -np.array([left + ink.shape[1] / 2, h - top - ink.shape[0] / 2]) * TEXEL
-    return np.ascontiguousarray(page[::-1], np.float32), low
-
-
-def wood(rng: Rng) -> Light:  # (h, w, 3) linear albedo, 2 mm a pixel
-    """A table top with some grain."""
-    n = int(TABLE)
-    grain = gaussian_filter(rng.normal(size=(n, n)), (1, 18)) * 12 + gaussian_filter(rng.normal(size=(n, n)), 6) * 3
-    return np.clip(np.array([0.30, 0.19, 0.11]) * (1 + 0.12 * grain[..., None]), 0.02, 0.9).astype(np.float32)
-
-
-def room(rng: Rng) -> Light:  # (180, 360, 3) linear brightness by direction
-    """Walls with things on them."""
-    walls = (
-        np.full((180, 360, 3), 0.25)
-        + 0.1 * gaussian_filter(rng.normal(size=(180, 360, 3)), (8, 8, 0), mode="wrap") * 20
-    )
-    for _ in range(40):
-        y, x, h, w = rng.integers((0, 0, 6, 6), (170, 350, 40, 50))
-        walls[y : y + h, x : x + w] = rng.uniform(0.03, 0.7, 3)
-    return np.clip(walls, 0.02, 0.9).astype(np.float32)
-
-
 class Set:
     """The film set: draws single frames."""
 
     def __init__(self, film: Film, rng: Rng) -> None:
         self.film, self.caster = film, Caster(film.mesh.vertices, film.mesh.faces)
         self.lamps = lamps_over(rng)
-        self.page, self.page_low = sheet(film.board, film.p.black)
+        printed = film.p.ground == "board"
+        self.page, self.page_low = sheet(film.board, film.p.black) if printed else newspaper(film.p.marker_mm, rng)
         self.table, self.walls = wood(rng), room(rng)
         w, h = film.lens.size
         fine = (pixel_grid(w * OVERSAMPLING, h * OVERSAMPLING) + 0.5) / OVERSAMPLING - 0.5
