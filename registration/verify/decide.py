@@ -57,8 +57,11 @@ class Court:
         reach = self.params.reach * self.diameter
         a, b = self.up.side, self.down.side
         rounds = ROUNDS if a.tone is None or b.tone is None else PRINT_ROUNDS
-        T = align(a, b, start, (2 * reach, reach), rounds).T_up_from_down
-        return Candidate(T, judge(self.up, self.down, T, self.diameter, reach), source)
+        return self.left(align(a, b, start, (2 * reach, reach), rounds).T_up_from_down, source)
+
+    def left(self, T: Rigid, source: str) -> Candidate:
+        """Hear the quick evidence of a guess as it is."""
+        return Candidate(T, judge(self.up, self.down, T, self.diameter, self.params.reach * self.diameter), source)
 
     def looked_at(self, c: Candidate) -> Candidate:
         """Hold the common body against the images too."""

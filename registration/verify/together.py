@@ -12,8 +12,8 @@ from registration.geometry.mesh import diameter
 from registration.geometry.rigid import Rigid
 from registration.geometry.similar import Similar
 from registration.sources.base import HalfModel
-from registration.verify.decide import Candidate, Court
-from registration.verify.join import Extent, Pair, Places, join, off_by
+from registration.verify.decide import Court
+from registration.verify.join import Extent, Pair, Places, agrees, join, off_by
 from registration.verify.params import VerifyParams
 from registration.verify.record import Joined, Registration
 from registration.verify.witness import Witness
@@ -39,11 +39,14 @@ class Hearing:
         return self.known[key]
 
     def cost(self, a: int, b: int, T: Similar) -> float:
-        """Loss of log-likelihood if b lies so in the frame of a; it is pulled into contact first."""
-        size = max(extent_of(self.halves[a]).diameter, T.scale * extent_of(self.halves[b]).diameter)
+        """Loss of log-likelihood if b lies so in the frame of a; it may come into contact first, but not go elsewhere."""
+        extent = extent_of(self.halves[b])
+        size = max(extent_of(self.halves[a]).diameter, T.scale * extent.diameter)
         court = Court(self.witness(a), self.witness(b, T.scale), size, self.params)
-        touched: Candidate = court.touched(T.motion, "join")
-        return court.cost(court.looked_at(touched))
+        found = court.touched(T.motion, "join")
+        if not agrees(off_by(Pair(a, b, Similar(found.T, T.scale), 1.0, True), {a: Similar.identity(), b: T}, {b: extent})):
+            found = court.left(T.motion, "join")
+        return court.cost(court.looked_at(found))
 
 
 def extent_of(half: HalfModel) -> Extent:

@@ -106,6 +106,16 @@ def test_a_wrong_pair_is_rejected_and_the_rest_becomes_one_object(inputs: dict[s
     assert min(report.silhouettes) > 0.9 and report.thumbnail is not None
 
 
+@pytest.mark.parametrize("degrees", [12, 60])
+def test_a_pair_that_contact_would_mend_is_rejected_too(degrees: float, halves: list[HalfModel]) -> None:
+    found = {(a, b): told(PLACES[a].inverse() @ PLACES[b]) for a, b in combinations(range(3), 2)}
+    middle = halves[0].cloud.points.mean(0)
+    turn = Rigid.exp([0, 0, np.radians(degrees), 0, 0, 0])
+    found[0, 2] = told(Rigid(turn.R, middle - turn.apply(middle)) @ PLACES[2], 0.9999)
+    answer = joined(halves, found, NAMES, PARAMS, np.random.default_rng(0))
+    assert [p["state"] for p in answer.pairs] == ["used", "rejected", "used"] and answer.accepted
+
+
 def test_a_capture_without_a_pair_takes_no_part(inputs: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lost = told(TURN, 0.3, False)
     asked = []
