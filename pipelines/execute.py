@@ -209,7 +209,7 @@ class Run:
         """A stage's answer, for one that asks while it runs."""
         if self.elsewhere:
             lacking = self.lacking(name)
-            if not all(one in self.graph.upstream(next_one) for one, next_one in pairwise(lacking)):
+            if not all(first in self.graph.upstream(second) for first, second in pairwise(lacking)):
                 raise Asked(lacking)
         start = time.monotonic()
         self.make(name)

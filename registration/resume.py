@@ -37,6 +37,8 @@ def load(file: Path, device: str) -> dict[str, Any] | None:
         return None
     try:
         body = torch.load(io.BytesIO(raw[32:]), weights_only=True, map_location=device)
+    except (MemoryError, torch.cuda.OutOfMemoryError):
+        raise
     except Exception as error:  # its sum agrees and yet it is none: torch raises whatever it comes across
         log.warning("%s is no checkpoint (%s): the training begins anew", file, type(error).__name__)
         return None

@@ -25,28 +25,33 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["registration", "pipelines"]):
-    from tools.fuzz import GIGABYTES, READERS, Tally, attempt, keep, told
+    from tools.fuzz import GIGABYTES, READERS, Make, Read, Tally, attempt, keep, told
     from tools.mutate import mutated
 
 LONGEST = 100_000
 """Bytes of a file."""
 
 
+def prepared(make: Make, read: Read, folder: Path) -> list[Path]:
+    """Good files, read once; and libFuzzer's seeds: the number of a file, and what it holds."""
+    for inner in ("files", "seeds"):
+        (folder / inner).mkdir()
+    whole = Tally()
+    with atheris.instrument_imports(include=["registration", "pipelines"]):  # readers import what they need
+        files = make(folder / "files")
+        for n, file in enumerate(files):
+            attempt(read, file, whole)
+            (folder / "seeds" / str(n)).write_bytes(bytes([n]) + file.read_bytes())
+    assert whole.records == len(files), f"the undamaged corpus is refused: {whole}"
+    return files
+
+
 def guided(name: str, cases: int, seed: int, kept: Path | None) -> None:
     """Never returns: libFuzzer calls until the process ends."""
     make, read = READERS[name]
     folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    whole, tally, start = Tally(), Tally(), time.monotonic()
-    for inner in ("files", "seeds"):
-        (folder / inner).mkdir()
-    with atheris.instrument_imports(include=["registration", "pipelines"]):  # readers import what they need
-        files = make(folder / "files")
-        for file in files:
-            attempt(read, file, whole)
-    assert whole.records == len(files), f"the undamaged corpus is refused: {whole}"
+    files, tally, start = prepared(make, read, folder), Tally(), time.monotonic()
     good = [file.read_bytes() for file in files]
-    for n, body in enumerate(good):
-        (folder / "seeds" / str(n)).write_bytes(bytes([n]) + body)
 
     def once(data: bytes) -> None:
         """A case: which file, and what it holds."""

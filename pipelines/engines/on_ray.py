@@ -119,7 +119,7 @@ def connected(address: str) -> Any:
 
 
 def end_monitor(ray: Any) -> None:
-    """Where the cluster is of our own: told after Ray's other servers, it waits a second for those that are gone."""
+    """Of a cluster of our own. Ray ends it after the server that it says goodbye to, and waits a second in vain."""
     with suppress(AttributeError):  # no public name ends it; without this the stop is a second slower
         ray._private.worker._global_node.kill_monitor(check_alive=False)
 

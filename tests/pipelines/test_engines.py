@@ -74,6 +74,16 @@ def test_what_is_asked_for_is_made_side_by_side(tmp_path: Path, monkeypatch: pyt
     assert sorted(s for _, s, fresh in board.ended if not fresh) == sorted(FORK.order)  # none of them twice
 
 
+def test_whoever_waits_for_what_fails_fails_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_MEET", str(tmp_path / "nowhere"))
+    board = Noted()
+    (outcome,) = scheduled(tmp_path, Local(2), 1, board, FORK, INSISTING)
+    assert outcome.state == "failed" and "nowhere" in outcome.text
+    assert sorted(s for _, s, _ in board.ended) == ["capture-up", "poses-cheap"]
+    monkeypatch.delenv("TOY_MEET")
+    assert scheduled(tmp_path, Local(2), 1, board, FORK, INSISTING)[0].state == "done"
+
+
 def test_what_is_asked_for_is_made_on_the_spot_where_no_slot_is_to_spare(tmp_path: Path) -> None:
     for jobs, objects in ((1, 1), (2, 2)):
         board = Noted()

@@ -25,7 +25,7 @@ from registration import resume
 from registration.errors import of_the_disk
 from tests.data.make import make_onboarding
 from tests.pipelines.toy import digests, toy
-from tools.corpus import results
+from tools.corpus_text import results
 
 ROOT = Path(__file__).parents[2]
 KILLS = 50
