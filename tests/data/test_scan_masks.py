@@ -63,7 +63,7 @@ def test_a_film_becomes_a_capture(tmp_path: Path, tone: float, turntable: bool) 
     shoot_film(film, tmp_path / "film.mp4", False, rng, lambda *_: None)
     found = scan(Video(tmp_path / "film.mp4"), BOARD, params=ScanParams(26, 720))
     poses = [film.poses[n] for n in found.numbers]
-    assert len(poses) >= 14 and found.calibration.rms < 0.7
+    assert len(poses) >= 14 and found.cameras.calibration.rms < 0.7
     eyes = [np.linalg.norm(a.inverse().t - b.inverse().t) for a, b in zip(found.views.poses, poses, strict=True)]
     assert np.median(eyes) < 1.5
     true = true_masks(found.views, film.mesh.vertices, film.mesh.faces, poses)

@@ -15,6 +15,7 @@ from registration.errors import UserError
 from registration.geometry.rigid import Array
 
 DICTIONARIES = ("DICT_4X4_250", "DICT_5X5_250", "DICT_6X6_250", "DICT_7X7_250", "DICT_ARUCO_ORIGINAL", "DICT_APRILTAG_36h11")
+GAMMA = 2.2
 LEAST_SEEN = 4
 SKEW = 0.03
 """Sides of one marker differ by no larger share."""
@@ -26,11 +27,12 @@ def sightings_of(images: Mapping[int, Image]) -> dict[tuple[str, int], dict[int,
     from cv2 import aruco
 
     options, out = aruco.DetectorParameters(), defaultdict(dict)
+    linear = (255 * (np.arange(256) / 255) ** GAMMA).round().astype(np.uint8)  # else blur makes white larger and black smaller
     options.cornerRefinementMethod = aruco.CORNER_REFINE_APRILTAG  # along the sides: the others lie a third of a pixel inside
     for name in DICTIONARIES:
         detector = aruco.ArucoDetector(aruco.getPredefinedDictionary(getattr(aruco, name)), options)
         for number, image in images.items():
-            corners, ids, _ = detector.detectMarkers(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+            corners, ids, _ = detector.detectMarkers(linear[cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)])
             for corner, id in zip(corners, [] if ids is None else np.ravel(ids), strict=True):
                 out[name, int(id)][number] = np.asarray(corner, float).reshape(4, 2)
     return out

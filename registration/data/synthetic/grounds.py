@@ -13,7 +13,7 @@ from registration.geometry.rigid import Array
 Rng = np.random.Generator
 Light = NDArray[np.float32]  # linear brightness or albedo
 TEXEL, TABLE = 0.4, 700.0  # mm: of what is printed; from the middle, where the table ends
-NEWS, PIECES = (520.0, 400.0), (9, 6)  # mm; pictures and texts across and down
+NEWS, PIECES = (520.0, 400.0), (13, 10)  # mm; pictures and texts across and down
 MARKER_AT = (-120.0, -60.0)  # mm, its middle
 
 
@@ -44,7 +44,9 @@ def newspaper(marker_mm: float, rng: Rng) -> tuple[Light, Array]:
     words = ["".join(rng.choice(list("AEILNORST"), 5)) for _ in range(PIECES[0] * PIECES[1])]
     pieces = [side(down, across, palette(rng), word, rng) for word in words]
     rows = [np.concatenate(pieces[k : k + PIECES[0]], 1) for k in range(0, len(pieces), PIECES[0])]
-    page = np.concatenate(rows)[::-1] * (1 + 0.05 * rng.normal(size=(down * PIECES[1], across * PIECES[0], 1)))
+    shape = (down * PIECES[1], across * PIECES[0], 1)
+    blots = gaussian_filter(rng.normal(size=shape), (2.5, 2.5, 0)) / 0.11  # as raster and thin paper give: no piece is bare
+    page = np.concatenate(rows)[::-1] * (1 + 0.05 * rng.normal(size=shape) + 0.2 * blots)
     low = -np.array(page.shape[1::-1]) * TEXEL / 2
     if marker_mm:
         stick(page, np.array(MARKER_AT) - low, marker_mm)
