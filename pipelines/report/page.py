@@ -67,7 +67,7 @@ def make_report(
     verdict, icp, model, clouds = verdict.scaled(k), icp.scaled(k), model.scaled(k), clouds.alike(scale).scaled(k)
     nerfs = nerfs[0].scaled(k), nerfs[1].scaled(scale * k)
     captures = captures[0].scaled(k), captures[1].scaled(scale * k)
-    T, name = model.T_up_from_down, captures[0].name.removesuffix("_up")
+    T, name = model.T_up_from_down, title_of(captures[0].name.removesuffix("_up"), captures[1].name.removesuffix("_down"))
     caster = Caster(model.fused.vertices, model.fused.faces)
     seen = measured(model, clouds, captures, caster, icp.diameter_mm)
     table = table_of(seen, cad)
@@ -86,6 +86,11 @@ def make_report(
     ]
     html = shell(f"{name}: regpipe", "".join(body), ("page.js", "view3d.js"), LINKS)
     return Report(html, as_csv(table), as_json(table), thumbnail_of(model.fused, caster), means(seen))
+
+
+def title_of(up: str, down: str) -> str:
+    """The object, or the folders of both its captures."""
+    return up if up == down else f"{up} + {down}"
 
 
 def means(seen: Measured) -> tuple[float, float]:
