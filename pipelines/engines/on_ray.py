@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from contextlib import suppress
@@ -109,6 +110,7 @@ def connected(address: str) -> Any:
     if address == "local":
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # its servers then bind to the loopback device
     ray = require("ray", "ray")
+    atexit.register(end_monitor, ray)  # before Ray's own goodbye, if it is stopped while it starts
     more = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
