@@ -51,10 +51,11 @@ def labelled(image: Picture, text: str) -> Picture:
 
 
 def corners(scan: Scan) -> Picture:
-    """Six undistorted images, the corners where the calibration puts them, orange where the image has them elsewhere by half a pixel."""
+    """Six undistorted images, the corners or points where the calibration puts them, orange where the image has them elsewhere by half a pixel."""
     import cv2
 
     out, c, places = [], scan.cameras.calibration, scan.cameras.places
+    what = "corners" if scan.cameras.by == "board" else "points"
     for k in some(scan, 6):
         n = scan.numbers[k]
         seen = scan.views.poses[k].apply(places[c.sightings[n].corners]) @ scan.views.K.T
@@ -62,7 +63,7 @@ def corners(scan: Scan) -> Picture:
         off = np.linalg.norm(c.residuals[n], axis=1)
         for (u, v), away in zip((seen[:, :2] / seen[:, 2:]) * min(scale, 1), off, strict=True):
             cv2.circle(image, (round(u), round(v)), 3, DOWN if away > 0.5 else (60, 230, 90), 1, cv2.LINE_AA)
-        out.append(labelled(image, f"{scan.names[k]}: {len(off)} corners, {np.sqrt((off**2).mean()):.2f} px"))
+        out.append(labelled(image, f"{scan.names[k]}: {len(off)} {what}, {np.sqrt((off**2).mean()):.2f} px"))
     return sheet(out, 3)
 
 

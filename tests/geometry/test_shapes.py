@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from registration.errors import UserError
 from registration.geometry.camera import Cameras
 from registration.geometry.distance import Solid, chamfer_parts
-from registration.geometry.hull import corner_shift, hull_box, hull_depth, signed_mask_distance
+from registration.geometry.hull import Box, corner_shift, hull_box, hull_depth, outline, signed_mask_distance
 from registration.geometry.mesh import TriMesh, diameter, iso_surface, smoothed
 from registration.geometry.ply import read_ply, write_glb, write_ply, write_splats
 from registration.geometry.rays import Caster
@@ -194,3 +194,19 @@ def test_smoothing_takes_the_grain_off_and_keeps_the_body() -> None:
     radius = np.linalg.norm(out.vertices, axis=1)
     assert abs(radius.mean() - 20) < 0.1 and radius.std() < 0.12
     assert off(out) < 0.5 * off(TriMesh(ball.vertices + noise, ball.faces))
+
+
+@given(radius=st.floats(8, 20), step=st.floats(0.6, 2.5), size=st.sampled_from([60, 160]))
+@settings(max_examples=25, deadline=None)
+def test_a_clouds_outline_is_that_of_the_body_it_fills(radius: float, step: float, size: int) -> None:
+    """Of a ball: a disc without gaps, whatever the points' distance is in pixels, and right to within a point."""
+    cameras, half = ring(3, size, 190.0), int(25 / step)
+    points = Box(np.full(3, -half * step), step, (2 * half + 1,) * 3).points()
+    ball = points[np.linalg.norm(points, axis=1) < radius]
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    seen_px = cameras.K[0, 0, 0] * radius / np.sqrt(190.0**2 - radius**2)
+    slack = 1 + step * cameras.K[0, 0, 0] / 190
+    for i in range(3):
+        drawn = outline(cameras, i, ball, step)
+        assert drawn[np.hypot(x, y) < seen_px - 1.8 * slack].all() and not drawn[np.hypot(x, y) > seen_px + slack].any()
+    assert not outline(cameras, 0, np.array([[0, 0, 1e5]]), step).any()

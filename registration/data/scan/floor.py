@@ -56,16 +56,17 @@ def plane_under(points: Array, eyes: Array, thin: float) -> tuple[Array, float] 
     for _ in range(3):
         on = points[np.abs(points @ normal - offset) < thin]
         middle = on.mean(0)
-        normal = np.linalg.svd(on - middle, full_matrices=False)[2][2] * 1.0
-        normal *= np.sign(((eyes - middle) @ normal).mean()) or 1.0
+        normal = np.linalg.svd(on - middle, full_matrices=False)[2][2]
+        normal = normal if ((eyes - middle) @ normal).mean() > 0 else -normal
         offset = float(middle @ normal)
     share = float((np.abs(points @ normal - offset) < thin).mean())
     return (normal, offset) if share > LEAST_SHARE and ((eyes @ normal) > offset).all() else None
 
 
-def frame_on(normal: Array, origin: Array, towards: Array) -> Rigid:
-    """T_floor_from_world: z along the normal, x as near to a direction as can be."""
-    x = towards - (towards @ normal) * normal
+def frame_on(normal: Array, origin: Array, axes: Array) -> Rigid:  # (3, 3)
+    """T_floor_from_world: z along the normal, x along the one of three axes that lies flattest."""
+    along = axes[np.argmin(np.abs(axes @ normal))]
+    x = along - (along @ normal) * normal
     x /= np.linalg.norm(x)
     R = np.stack([x, np.cross(normal, x), normal])
     return Rigid(R, -R @ origin)
@@ -83,7 +84,7 @@ def settled(motion: Motion, on_floor: bool, metric: bool) -> tuple[Motion, Floor
     plane = plane_under(motion.points[motion.seen_by() >= LEAST_SEEN], eyes, THIN * away) if on_floor else None
     up = plane[0] if plane else np.asarray((eyes - aim).mean(0) / np.linalg.norm((eyes - aim).mean(0)))
     origin = aim - (aim @ up - plane[1]) * up if plane else aim
-    T, scale = frame_on(up, origin, poses[0].R[0]), 1.0 if metric else WIDTH_MM / wide
+    T, scale = frame_on(up, origin, poses[0].R), 1.0 if metric else WIDTH_MM / wide
     moved = transformed(motion, T, scale)
     if plane is None:
         return moved, None, scale * T.apply(aim)

@@ -100,7 +100,10 @@ def light_on_floor(views: Views, ground: Ground, floor: Board | Floor, object_: 
         seen, usual = above[use] / (255 * ground.gains[n]), ground.colour[use]
         like = shadowless(seen, usual, 0.3, 1.5) < LIKE
         ratios.append((seen[like] * usual[like]).sum(1) / (usual[like] ** 2).sum(1))
-    low, high = np.quantile(np.concatenate(ratios), (0.005, 0.995))
+    every = np.concatenate(ratios)
+    if not len(every):
+        raise NoObject
+    low, high = np.quantile(every, (0.005, 0.995))
     return float(np.clip(low, 0.3, 0.92)), float(np.clip(high, 1.08, 1.4))
 
 

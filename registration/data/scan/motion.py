@@ -113,6 +113,7 @@ def found_features(colmap: Any, folder: Path, start: Lens, known: bool, masked: 
         reader.mask_path = folder / "masks"
     options = colmap.FeatureExtractionOptions()
     options.use_gpu, options.sift.max_num_features, options.sift.first_octave = False, FEATURES, 0  # not enlarged
+    options.num_threads = 1  # here and below: the same twice
     colmap.extract_features(
         folder / "features.db", folder / "images", camera_mode=colmap.CameraMode.SINGLE, reader_options=reader,
         extraction_options=options, device=colmap.Device.cpu,
@@ -126,13 +127,14 @@ def compare(colmap: Any, folder: Path, numbers: list[int]) -> None:
     matching, pairing = colmap.FeatureMatchingOptions(), colmap.ImportedPairingOptions()
     verification = colmap.TwoViewGeometryOptions()
     matching.use_gpu, pairing.match_list_path, verification.ransac.random_seed = False, folder / "pairs.txt", SEED
+    matching.num_threads = 1
     colmap.match_image_pairs(folder / "features.db", matching, pairing, verification, colmap.Device.cpu)
 
 
 def largest_model(colmap: Any, folder: Path, known: bool) -> Any:
     """The reconstruction with the most images, its principal point adjusted at the end; None if there is none."""
     options = colmap.IncrementalPipelineOptions()
-    options.num_threads, options.random_seed, options.extract_colors = 1, SEED, False  # one thread: the same twice
+    options.num_threads, options.random_seed, options.extract_colors = 1, SEED, False
     options.mapper.num_threads, options.mapper.random_seed, options.triangulation.random_seed = 1, SEED, SEED
     options.ba_refine_focal_length = options.ba_refine_extra_params = not known
     colmap.set_random_seed(SEED)
