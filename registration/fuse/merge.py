@@ -21,14 +21,8 @@ Placed = tuple[HalfModel, Rigid]
 """A half in the unit of the whole, and T_whole_from_half."""
 NEAR_VOXELS = 2.5
 """A place this near to a seen point counts as seen."""
-
-
-def near_cloud(points: Array, candidates: NDArray[np.bool_], tree: KDTree, reach: float) -> NDArray[np.float32]:
-    """1 where a candidate place lies within reach of a cloud, else 0."""
-    out = np.zeros(len(points), np.float32)
-    index = np.flatnonzero(candidates)
-    out[index] = np.isfinite(tree.query(points[index], distance_upper_bound=reach)[0])
-    return out
+AT_ONCE = 500_000
+"""Places that are looked up together."""
 
 
 def joint_field(parts: Sequence[Placed], box: Box) -> NDArray[np.float32]:
@@ -37,17 +31,26 @@ def joint_field(parts: Sequence[Placed], box: Box) -> NDArray[np.float32]:
     Where none saw, all fields are too large (a hull can only be too large), so the smallest body is the best guess.
     """
     points = box.points()
-    back = [T.inverse().apply(points) for _, T in parts]
-    values = [Solid.from_field(h.nerf.low, h.nerf.step, h.nerf.sdf).at(q) for (h, _), q in zip(parts, back, strict=True)]
+    values = np.stack([field_at(half, T, points) for half, T in parts])
     reach = NEAR_VOXELS * max(box.step, *(h.nerf.step for h, _ in parts))
-    band = np.min(np.abs(values), axis=0) < 2 * reach
+    band = np.flatnonzero(np.min(np.abs(values), axis=0) < 2 * reach)
     neither = 0.05
-    above, below = neither * np.max(values, axis=0), np.full(len(points), neither)
-    for (half, _), q, value in zip(parts, back, values, strict=True):
-        near = near_cloud(q, band, KDTree(half.cloud.points), reach).reshape(box.shape)
-        weight = gaussian_filter(near, 1.0).ravel()
-        above, below = above + weight * value, below + weight
+    above, below = neither * values.max(0), np.full(len(points), neither)
+    for (half, T), value in zip(parts, values, strict=True):
+        near = np.zeros(len(points), np.float32)
+        far = KDTree(half.cloud.points).query(T.inverse().apply(points[band]), distance_upper_bound=reach)[0]
+        near[band] = np.isfinite(far)
+        weight = gaussian_filter(near.reshape(box.shape), 1.0).ravel()
+        above += weight * value
+        below += weight
     return (above / below).reshape(box.shape).astype(np.float32)
+
+
+def field_at(half: HalfModel, T: Rigid, points: Array) -> Array:  # (n, 3) -> (n,)
+    """A half's signed distances at places of the whole, mm; some places at a time, for a fine grid has many."""
+    solid, back = Solid.from_field(half.nerf.low, half.nerf.step, half.nerf.sdf), T.inverse()
+    starts = range(0, len(points), AT_ONCE)
+    return np.concatenate([solid.at(back.apply(points[n : n + AT_ONCE])) for n in starts])
 
 
 def clouds_together(parts: Sequence[Placed]) -> Array:  # (n, 3)
