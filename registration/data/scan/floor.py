@@ -68,8 +68,8 @@ def frame_on(normal: Array, origin: Array, axes: Array) -> Rigid:  # (3, 3)
     along = axes[np.argmin(np.abs(axes @ normal))]
     x = along - (along @ normal) * normal
     x /= np.linalg.norm(x)
-    R = np.stack([x, np.cross(normal, x), normal])
-    return Rigid(R, -R @ origin)
+    R = np.asarray(np.stack([x, np.cross(normal, x), normal]), float)
+    return Rigid(R, np.asarray(-R @ origin, float))
 
 
 def settled(motion: Motion, on_floor: bool, metric: bool) -> tuple[Motion, Floor | None, Array]:

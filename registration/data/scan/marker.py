@@ -32,7 +32,7 @@ def sightings_of(images: Mapping[int, Image]) -> dict[tuple[str, int], dict[int,
     for name in DICTIONARIES:
         detector = aruco.ArucoDetector(aruco.getPredefinedDictionary(getattr(aruco, name)), options)
         for number, image in images.items():
-            corners, ids, _ = detector.detectMarkers(linear[cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)])
+            corners, ids, _ = detector.detectMarkers(linear[np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)])
             for corner, id in zip(corners, [] if ids is None else np.ravel(ids), strict=True):
                 out[name, int(id)][number] = np.asarray(corner, float).reshape(4, 2)
     return out
