@@ -67,11 +67,12 @@ def objects_there(root: Path, wanted: PartSet) -> int:
     if not place.exists():
         return 0
     try:
-        info = dict(json.loads((place / "dataset_info.json").read_text()))
+        told = dict(json.loads((place / "dataset_info.json").read_text()))
     except (OSError, ValueError, TypeError):
-        info = {}
+        told = {}
+    info = asdict(SynthParams()) | told  # what is not told is as it always was
     wish = {"seed": wanted.seed, "version": MINI, **asdict(wanted.params)}
-    other = [f"{k} {info.get(k)} instead of {v}" for k, v in wish.items() if info.get(k, False) != v]
+    other = [f"{k} {info.get(k)} instead of {v}" for k, v in wish.items() if info.get(k) != v]
     files = truths(place.with_name(f"{place.name}_truth"))
     for n, file in enumerate(files):
         kind = json.loads(file.read_text()).get("symmetry")
