@@ -63,9 +63,9 @@ def clouds(pair: tuple[str, str]) -> Stage:
     return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=3)
 
 
-def learned(name: str, clouds: str = "clouds") -> list[Stage]:
+def learned(name: str, read_off: str = "clouds") -> list[Stage]:
     """The stages in which a half's correspondences are learned; made only if a source that needs them is asked."""
-    half_inputs = {"capture": f"capture-{name}", "nerf": f"nerf-{name}", "clouds": clouds}
+    half_inputs = {"capture": f"capture-{name}", "nerf": f"nerf-{name}", "clouds": read_off}
     looks, networks = {"bank": f"correspondences-{name}"}, {"embedding": f"embedding-{name}"}
     record = "registration.embedding.record:"
     return [

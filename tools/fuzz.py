@@ -19,7 +19,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,10 +161,10 @@ def keep(name: str, tally: Tally, folder: Path | None) -> None:
         (folder / f"{name}-{hashlib.sha256(kind.encode()).hexdigest()[:8]}").write_bytes(body)
 
 
-def main() -> int:
-    """All readers that are named."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("reader", choices=[*READERS, "all"])
+def started(words: str | None, readers: Iterable[str]) -> argparse.Namespace:
+    """What is asked for; from here on memory is bounded, and nobody is told of what is refused."""
+    parser = argparse.ArgumentParser(description=(words or "").splitlines()[0])
+    parser.add_argument("reader", choices=list(readers))
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="Write a file for each kind of fault there.")
@@ -172,6 +172,12 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
+    return args
+
+
+def main() -> int:
+    """All readers that are named."""
+    args = started(__doc__, [*READERS, "all"])
     bad = 0
     for name in READERS if args.reader == "all" else [args.reader]:
         start, tally = time.monotonic(), fuzz(name, args.cases, args.seed)

@@ -8,15 +8,11 @@ The readers and what counts as a fault are those of `tools/fuzz.py`. libFuzzer s
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
-import resource
 import shutil
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import atheris
@@ -25,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["registration", "pipelines"]):
-    from tools.fuzz import GIGABYTES, READERS, Make, Read, Tally, attempt, keep, told
+    from tools.fuzz import READERS, Make, Read, Tally, attempt, keep, started, told
     from tools.mutate import mutated
 
 LONGEST = 100_000
@@ -82,15 +78,7 @@ def guided(name: str, cases: int, seed: int, kept: Path | None) -> None:
 
 def main() -> None:
     """One reader."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("reader", choices=READERS)
-    parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="Write a file for each kind of fault there.")
-    args = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
+    args = started(__doc__, READERS)
     guided(args.reader, args.cases, args.seed, args.keep)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from pipelines.pairs import FIRST
 from pipelines.report import distances, rivals, sections, training, view3d, words
 from pipelines.report.cad import CadCheck
 from pipelines.report.drawings import thumbnail_of
@@ -51,7 +52,7 @@ def view_of(
     placed, gaps = (Rigid.identity(), T), (seen.up_mm, seen.down_mm)
     halves = [
         view3d.Seen(*half)
-        for half in zip(sections.HALVES, captures, nerfs, (clouds.up, clouds.down), placed, gaps, (UP, DOWN), strict=True)
+        for half in zip(FIRST, captures, nerfs, (clouds.up, clouds.down), placed, gaps, (UP, DOWN), strict=True)
     ]
     words = (("up", "Half up, blue"), ("down", "Half down, orange"))
     controls = view3d.controls(words, [name for name, _ in places], seen.near_mm)
@@ -77,7 +78,7 @@ def make_report(
         sections.model_section(model, caster, view_of(verdict, icp, model, clouds, nerfs, captures, seen)),
         sections.registration_section(clouds, icp, model),
         sections.captures_section(
-            zip(sections.HALVES, captures, (Rigid.identity(), T), (UP, DOWN), seen.silhouettes, strict=True), caster, params.pictures
+            zip(FIRST, captures, (Rigid.identity(), T), (UP, DOWN), seen.silhouettes, strict=True), caster, params.pictures
         ),
         distances.distances_section(seen, clouds, T, table, model, cad),
         rivals.alternatives_section(verdict, clouds),

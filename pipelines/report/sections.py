@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from pipelines.pairs import FIRST
 from pipelines.report import drawings, markup
 from registration.data.capture import Capture
 from registration.fuse.record import Model
@@ -14,15 +15,13 @@ from registration.geometry.rigid import Array, Rigid
 from registration.nerf.record import Clouds
 from registration.verify.record import Registration
 
-HALVES = ("up", "down")
-
 
 def as_captured(clouds: Clouds) -> Rigid:
     """The down half as it came, shifted so that both can be seen in one place."""
     return Rigid(np.eye(3), clouds.up.points.mean(0) - clouds.down.points.mean(0))
 
 
-def model_section(model: Model, caster: Caster, view: str, names: Sequence[str] = HALVES) -> str:
+def model_section(model: Model, caster: Caster, view: str, names: Sequence[str] = FIRST) -> str:
     """The 3D view, and the model from three sides for paper; ``names`` are those of the captures."""
     pictures = drawings.sides_of(model.fused, caster)
     sides = [name for *_, name in drawings.SIDES]
@@ -30,7 +29,7 @@ def model_section(model: Model, caster: Caster, view: str, names: Sequence[str] 
     return markup.section("model", "The model", view, still, told_of(model, names))
 
 
-def told_of(model: Model, names: Sequence[str] = HALVES) -> str:
+def told_of(model: Model, names: Sequence[str] = FIRST) -> str:
     """Where the model comes from, and how well it explains the images."""
     lines = [*model.notes]
     for name, values, form in (

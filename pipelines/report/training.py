@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines.pairs import FIRST
 from pipelines.report import curves, markup
 from registration.data.capture import Capture
 from registration.geometry.rigid import Array
 from registration.nerf.record import NerfHalf
-
-HALVES = ("up", "down")
 
 
 def silhouettes_chart(
@@ -18,12 +17,12 @@ def silhouettes_chart(
     """Overlap of every image."""
     lines = [
         curves.Line(f"{h}, mean {f.mean():.3f}", np.arange(len(f), dtype=float), f, h, mark, frozenset(n.odd.tolist()))
-        for h, f, n, mark in zip(HALVES, fits, nerfs, ("round", "square"), strict=True)
+        for h, f, n, mark in zip(FIRST, fits, nerfs, ("round", "square"), strict=True)
     ]
     low = max(0.0, np.floor(20 * min(f.min() for f in fits)) / 20 - 0.001)
     told = "; ".join(
         f"capture {h}: mean {f.mean():.3f}, worst {f.min():.3f} at image {c.ids[int(f.argmin())]}"
-        for h, f, c in zip(HALVES, fits, captures, strict=True)
+        for h, f, c in zip(FIRST, fits, captures, strict=True)
     )
     axes = (
         curves.Axis("image, in the order of the capture", 0, max(1, max(map(len, fits)) - 1)),
@@ -37,7 +36,7 @@ def silhouettes_chart(
 
 def training_chart(nerfs: tuple[NerfHalf, NerfHalf]) -> str:
     """Errors while both fields were trained."""
-    pairs = [(h, n.curve) for h, n in zip(HALVES, nerfs, strict=True) if len(n.curve) > 1]
+    pairs = [(h, n.curve) for h, n in zip(FIRST, nerfs, strict=True) if len(n.curve) > 1]
     if not pairs:
         return "<h3>Training</h3><p>No curve was kept: another back-end trained the halves.</p>"
     values = np.concatenate([c[:, 1] for _, c in pairs])
@@ -57,7 +56,7 @@ def halves_section(
     """How both halves were learned."""
     body = [
         [h, str(len(c)), f"{n.psnr:.1f}", f"{n.mask_iou:.3f}", str(len(c.notes.get("skipped", []))), str(len(n.odd))]
-        for h, c, n in zip(HALVES, captures, nerfs, strict=True)
+        for h, c, n in zip(FIRST, captures, nerfs, strict=True)
     ]
     head = ["half", "images", "PSNR of held-out images, dB", "silhouettes agree", "skipped", "do not fit"]
     return markup.section(

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from pipelines.pairs import argument, captures_in, stage_of
 from pipelines.placed import half_in, placed_in
 from pipelines.report.many import page_of
@@ -22,7 +20,7 @@ from registration.fuse.record import Fused, Labels, Model
 from registration.nerf.params import FullParams
 from registration.verify.params import VerifyParams
 from registration.verify.record import Joined, Registration
-from registration.verify.together import joined
+from registration.verify.together import joined, worth_asking
 
 
 def join(
@@ -30,31 +28,15 @@ def join(
 ) -> Joined:  # fmt: skip
     """Where every capture lies; pairs are asked to think harder for as long as a capture has no place."""
     names = captures_in(inputs)
-    halves = [half_in(inputs, name) for name in names]
     found = {(a, b): inputs[argument(stage_of("icp", (names[a], names[b])))] for a, b in combinations(range(len(names)), 2)}
     asked: set[tuple[int, int]] = set()
-    while True:
-        answer = joined(halves, found, names, params, np.random.default_rng(ctx.rng.integers(2**31)))
-        pair = worth_asking(answer, asked)
-        if pair is None:
-            break
+    while pair := worth_asking(found, asked):
         ctx.log.info("%s and %s: asked again, no accepted pair connects all captures", *(names[n] for n in pair))
         found[pair] = ask[" ".join(names[n] for n in pair)]()
         asked.add(pair)
+    answer = joined([half_in(inputs, name) for name in names], found, names, params, ctx.rng)
     tell(ctx, answer, names, inputs)
     return answer
-
-
-def worth_asking(answer: Joined, asked: set[tuple[int, int]]) -> tuple[int, int] | None:
-    """The likeliest pair that was not accepted and would connect two groups of captures that accepted pairs connect."""
-    group = list(range(1 + max(max(p["a"], p["b"]) for p in answer.pairs)))
-    for p in answer.pairs:
-        if p["accepted"]:
-            a, b = group[p["a"]], group[p["b"]]
-            group = [a if g == b else g for g in group]
-    apart = [p for p in answer.pairs if group[p["a"]] != group[p["b"]] and (p["a"], p["b"]) not in asked]
-    best = max(apart, key=lambda p: p["confidence"], default=None)
-    return (best["a"], best["b"]) if best else None
 
 
 def tell(ctx: Context, answer: Joined, names: tuple[str, ...], inputs: dict[str, Any]) -> None:

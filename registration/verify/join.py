@@ -6,7 +6,7 @@ spanning tree of the pairs gives are held against what *all* pairs of captures s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
@@ -70,7 +70,7 @@ def between(at: dict[int, Similar], a: int, b: int) -> Similar:
     return at[a].inverse() @ at[b]
 
 
-def off_by(pair: Pair, at: dict[int, Similar], extents: Sequence[Extent] | Mapping[int, Extent]) -> tuple[float, float, float]:
+def off_by(pair: Pair, at: dict[int, Similar], extents: Sequence[Extent]) -> tuple[float, float, float]:
     """How far a pair is from the captures' places: degrees, shares of the diameter, of the scale."""
     rest = pair.found.inverse() @ between(at, pair.a, pair.b)
     e = extents[pair.b]

@@ -132,8 +132,9 @@ class Joined:
 
     def scaled(self, factor: float) -> Joined:
         """With all captures in another size, each about its origin."""
+        pairs = tuple(p | {"T_a_from_b": (np.array(p["T_a_from_b"]) * shifted(factor)).tolist()} for p in self.pairs)
         return replace(
-            self, places=tuple(T.scaled(factor) for T in self.places), chamfer_mm=factor * self.chamfer_mm,
+            self, pairs=pairs, places=tuple(T.scaled(factor) for T in self.places), chamfer_mm=factor * self.chamfer_mm,
             diameter_mm=factor * self.diameter_mm, symmetries=symmetries_scaled(self.symmetries, factor),
             unit_mm=tuple(factor * unit for unit in self.unit_mm),
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from registration.geometry.rigid import Rigid
 from registration.geometry.similar import Similar
 from registration.sources.base import HalfModel
 from registration.verify.decide import Court
-from registration.verify.join import Extent, Pair, Places, agrees, join, off_by
+from registration.verify.join import Extent, Pair, Places, agrees, join, kruskal, off_by
 from registration.verify.params import VerifyParams
 from registration.verify.record import Joined, Registration
 from registration.verify.witness import Witness
@@ -27,6 +27,7 @@ class Hearing:
 
     halves: Sequence[HalfModel]
     """Each in its own frame and unit."""
+    extents: Sequence[Extent]
     params: VerifyParams
     rng: np.random.Generator
     known: dict[tuple[int, float], Witness] = field(default_factory=dict)
@@ -40,11 +41,10 @@ class Hearing:
 
     def cost(self, a: int, b: int, T: Similar) -> float:
         """Loss of log-likelihood if b lies so in the frame of a; it may come into contact first, but not go elsewhere."""
-        extent = extent_of(self.halves[b])
-        size = max(extent_of(self.halves[a]).diameter, T.scale * extent.diameter)
+        size = max(self.extents[a].diameter, T.scale * self.extents[b].diameter)
         court = Court(self.witness(a), self.witness(b, T.scale), size, self.params)
         found = court.touched(T.motion, "join")
-        if not agrees(off_by(Pair(a, b, Similar(found.T, T.scale), 1.0, True), {a: Similar.identity(), b: T}, {b: extent})):
+        if not agrees(off_by(Pair(a, b, Similar(found.T, T.scale), 1.0, True), {a: Similar.identity(), b: T}, self.extents)):
             found = court.left(T.motion, "join")
         return court.cost(court.looked_at(found))
 
@@ -54,16 +54,30 @@ def extent_of(half: HalfModel) -> Extent:
     return Extent(half.cloud.points.mean(0), diameter(half.nerf.vertices))
 
 
+def pairs_of(found: Found) -> list[Pair]:
+    """Registrations as pairs."""
+    return [
+        Pair(a, b, Similar(r.T_up_from_down, r.scale), r.confidence, r.accepted, r.overlap, r.symmetries)
+        for (a, b), r in found.items()
+    ]
+
+
+def worth_asking(found: Found, asked: Collection[tuple[int, int]]) -> tuple[int, int] | None:
+    """The likeliest pair that was not asked yet and would connect captures that accepted pairs do not connect."""
+    pairs = pairs_of(found)
+    groups = kruskal(1 + max(p.b for p in pairs), pairs, [n for n, p in enumerate(pairs) if p.accepted])[1]
+    apart = [p for p in pairs if groups[p.a] != groups[p.b] and (p.a, p.b) not in asked]
+    best = max(apart, key=lambda p: p.confidence, default=None)
+    return (best.a, best.b) if best else None
+
+
 def joined(
     halves: Sequence[HalfModel], found: Found, names: Sequence[str], params: VerifyParams, rng: np.random.Generator
 ) -> Joined:
     """Where all captures lie; ``found`` are the registrations of pairs of them, by their numbers."""
-    pairs = [
-        Pair(a, b, Similar(r.T_up_from_down, r.scale), r.confidence, r.accepted, r.overlap, r.symmetries)
-        for (a, b), r in found.items()
-    ]
+    pairs = pairs_of(found)
     extents, sized = [extent_of(h) for h in halves], not all(h.capture.metric for h in halves)
-    places = join(len(halves), pairs, extents, Hearing(halves, params, rng).cost, sized, rng)
+    places = join(len(halves), pairs, extents, Hearing(halves, extents, params, rng).cost, sized, rng)
     told = [entry_of(n, p, places, extents) for n, p in enumerate(pairs)]
     whole = len(places.at) == len(halves)
     sure = any(p.accepted for p in pairs) and places.confidence >= params.accept
@@ -82,8 +96,7 @@ def joined(
 
 def entry_of(n: int, pair: Pair, places: Places, extents: Sequence[Extent]) -> dict[str, Any]:
     """What became of a pair."""
-    out: dict[str, Any] = {"a": pair.a, "b": pair.b, "accepted": pair.accepted}
-    out |= {"confidence": round(pair.confidence, 4), "overlap": round(pair.overlap, 4)}
+    out: dict[str, Any] = {"a": pair.a, "b": pair.b, "confidence": round(pair.confidence, 4), "overlap": round(pair.overlap, 4)}
     out["T_a_from_b"] = pair.found.as_matrix().tolist()
     if not {pair.a, pair.b} <= set(places.at):
         return out | {"state": "left out" if pair.accepted else "not accepted"}

@@ -156,6 +156,10 @@ def test_captures_of_different_units_are_joined(halves: list[HalfModel]) -> None
     assert answer.accepted and not answer.metric
     assert np.allclose(answer.scales, [1 / f for f in factors], rtol=1e-4)
     assert all(np.allclose(T.as_matrix(), G.as_matrix(), atol=1e-2) for T, G in zip(answer.places, PLACES, strict=True))
+    large = answer.scaled(3.0)  # points of b, in the unit of its files or not, still come to where they were seen from a
+    for entry, before in zip(large.pairs, answer.pairs, strict=True):
+        moved = np.array(entry["T_a_from_b"]) @ np.array([3 * 4.0, 3 * 5.0, 3 * 6.0, 1])
+        assert np.allclose(moved[:3], 3 * (np.array(before["T_a_from_b"]) @ np.array([4.0, 5, 6, 1]))[:3])
 
 
 def test_the_chain_of_two_is_the_plain_one() -> None:

@@ -29,10 +29,11 @@ def sightings_of(images: Mapping[int, Image]) -> dict[tuple[str, int], dict[int,
     options, out = aruco.DetectorParameters(), defaultdict(dict)
     linear = (255 * (np.arange(256) / 255) ** GAMMA).round().astype(np.uint8)  # else blur makes white larger and black smaller
     options.cornerRefinementMethod = aruco.CORNER_REFINE_APRILTAG  # along the sides: the others lie a third of a pixel inside
+    pictures = {n: linear[np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)] for n, image in images.items()}
     for name in DICTIONARIES:
         detector = aruco.ArucoDetector(aruco.getPredefinedDictionary(getattr(aruco, name)), options)
-        for number, image in images.items():
-            corners, ids, _ = detector.detectMarkers(linear[np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)])
+        for number, picture in pictures.items():
+            corners, ids, _ = detector.detectMarkers(picture)
             for corner, id in zip(corners, [] if ids is None else np.ravel(ids), strict=True):
                 out[name, int(id)][number] = np.asarray(corner, float).reshape(4, 2)
     return out

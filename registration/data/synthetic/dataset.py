@@ -25,8 +25,6 @@ from registration.progress import Tick, silent
 
 MINI = 1
 """Version of the bundled data set: raised when what is rendered changes."""
-LATER = ("printed", "lowest_deg")
-"""Parameters of `SynthParams` that data sets made before did not have."""
 Rng = np.random.Generator
 
 
@@ -190,9 +188,7 @@ def make_dataset(
                 rng,
                 lambda done, _, n=n: tick(n * 2 * params.views + done, total),
             )
-        plain = SynthParams()  # what came later is told only where it is not as it was before
-        told = {k: v for k, v in asdict(params).items() if k not in LATER or v != getattr(plain, k)}
-        facts = {"made_by": "regpipe data synth", "seed": seed, "version": MINI, **told}
+        facts = {"made_by": "regpipe data synth", "seed": seed, "version": MINI, **asdict(params)}
         (beside / "dataset_info.json").write_text(json.dumps(facts, indent=1))
         for old in (place, truth):
             shutil.rmtree(old, ignore_errors=True)
