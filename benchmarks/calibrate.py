@@ -39,8 +39,8 @@ from registration.nerf.record import Clouds, NerfHalf
 from registration.progress import silent
 from registration.sources.base import HalfModel
 from registration.sources.catalogue import load
+from registration.sources.evidence import TERMS, same_side
 from registration.sources.params import PosesParams
-from registration.verify.belief import TERMS, same_side
 from registration.verify.decide import Hypotheses, Trial
 from registration.verify.params import VerifyParams
 

@@ -81,7 +81,7 @@ def branch(source: str, pair: tuple[str, str]) -> Stage:
     if source == "surfemb":
         keys = {f"features_{role}": f"features-{half}" for role, half in zip(FIRST, pair, strict=True)}
         record, run = "registration.sources.base:ByImage", "pipelines.stages.surfemb:run"
-        return Stage(name, "poses", run, record, {**inputs, **keys}, needs=NEEDS["surfemb"])
+        return Stage(name, "poses", run, record, {**inputs, **keys}, version=2, needs=NEEDS["surfemb"])
     return stage(name, "poses", "registration.sources.base:Hypotheses", inputs, version=2)
 
 

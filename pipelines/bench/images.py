@@ -67,7 +67,7 @@ def judge_object(store: Store, name: str, truth: dict[str, Any]) -> dict[str, An
         for title, together in (("placed", True), ("alone", False)):
             off = errors(found[0].images, half, halves[half], T, points, together)
             hits[title] += [bool(e) and e[0] < PLACED * d for e in off]
-        hits["among_kept"] += [bool(e) and min(e) < PLACED * d for e in off]
+        hits["among_kept"] += [bool(e) and min(e) < PLACED * d for e in off]  # of its own guesses
     band = np.array(inside)
     share = {k: float(np.array(v)[band].mean()) if band.any() else float("nan") for k, v in hits.items()}
     whole = float(np.mean(hits["placed"]))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from registration.geometry.rigid import Array, Rigid
@@ -21,6 +22,7 @@ class OfImage:
     image: int
     T_cam_from_reference: Array  # (n, 4, 4)
     score: Array  # (n,)
+    shared: NDArray[np.bool_]  # (n,) what all images together lead to
 
 
 def guesses(images: ImagePoses, image: int, half: str | None) -> list[OfImage]:
@@ -29,7 +31,7 @@ def guesses(images: ImagePoses, image: int, half: str | None) -> list[OfImage]:
     for name in ("up", "down") if half is None else (half,):
         at = images.of(name, image)
         if at:
-            out.append(OfImage(name, image, images.T_cam_from_reference[at], images.score[at]))
+            out.append(OfImage(name, image, images.T_cam_from_reference[at], images.score[at], images.shared[at]))
     return out
 
 
@@ -39,10 +41,10 @@ def told(found: list[OfImage]) -> list[str]:
     for f in found:
         reference = "up" if f.half == "down" else "down"
         out.append(f"  {f.half} {f.image}: {len(f.score)} poses, x_cam = R x_{reference} + t (score 0 is chance)")
-        for T, score in zip(f.T_cam_from_reference, f.score, strict=True):
+        for T, score, shared in zip(f.T_cam_from_reference, f.score, f.shared, strict=True):
             turn = np.degrees(Rotation.from_matrix(T[:3, :3]).as_rotvec())
             R, t = (" ".join(f"{v:7.1f}" for v in row) for row in (turn, T[:3, 3]))
-            out.append(f"    score {score:5.2f}  R {R} deg  t {t} mm")
+            out.append(f"    score {score:5.2f}  R {R} deg  t {t} mm{'  (of all images)' if shared else ''}")
     return out
 
 

@@ -47,6 +47,7 @@ def of_image(found: ByImage, name: str) -> Rigid:
     half, _, number = name.rpartition(":")
     images = found.images
     at = images.of(half or "down", int(number)) if number.isdigit() else []
+    at = [k for k in at if not images.shared[k]] or at
     if not at:
         raise UserError("no image of this id is placed", f"icp.image={name}", "write half:id, such as down:17")
     return Rigid.from_matrix(images.T_up_from_down[at[0]])

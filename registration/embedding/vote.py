@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ AGREE_DEG, AGREE_SHARE = 15.0, 0.15
 """Guesses that differ by less than this (of a turn, and of the diameter) are one."""
 SAME_SIDE = (30.0, 90.0, -1.0)
 """Degrees between the sides that were looked at: below the first a guess loses this much, above the second nothing."""
-LEAST_SUPPORT = 0.02
+LEAST_SUPPORT = 1e-3
+"""What all images together lead nowhere near is no less likely."""
 CLOSE = 0.5
 """A pool's middle is taken over those within this share of the above."""
 
@@ -28,10 +30,17 @@ class Votes:
     t: Array  # (n, 3)
     weight: Array  # (n,) not negative
 
-    def apart(self, size: float) -> Array:  # (n, n)
-        """How far guesses lie from each other; from 1 on they do not agree."""
-        turn = angles_between_deg(self.R, self.R) / AGREE_DEG
-        return np.maximum(turn, np.linalg.norm(self.t[:, None] - self.t[None], axis=2) / (AGREE_SHARE * size))
+    @classmethod
+    def of(cls, guesses: Sequence[Rigid], weight: Array) -> Votes:
+        """From transforms."""
+        return cls(
+            np.array([T.R for T in guesses]).reshape(-1, 3, 3), np.array([T.t for T in guesses]).reshape(-1, 3), weight
+        )
+
+    def apart(self, other: Votes, size: float) -> Array:  # (n, m)
+        """How far guesses lie from others; from 1 on they do not agree."""
+        turn = angles_between_deg(self.R, other.R) / AGREE_DEG
+        return np.maximum(turn, np.linalg.norm(self.t[:, None] - other.t[None], axis=2) / (AGREE_SHARE * size))
 
 
 def weights(scores: Array) -> Array:  # (n,)
@@ -52,7 +61,7 @@ def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:
     """Transforms with their share of all votes, the strongest first."""
     if not len(votes.weight) or votes.weight.sum() <= 0:
         return []
-    apart = votes.apart(size)
+    apart = votes.apart(votes, size)
     near = np.clip(1 - apart, 0, 1)
     left = np.ones(len(apart), bool)
     out: list[tuple[Rigid, float]] = []
@@ -66,11 +75,12 @@ def pooled(votes: Votes, size: float, most: int) -> list[tuple[Rigid, float]]:
     return out
 
 
-def support(votes: Votes, owner: NDArray[np.int64], size: float) -> Array:  # (n,) whose guess it is -> (n,)
-    """Log of how much of the others' votes lies near each guess, against the guess that most lies near."""
-    near = np.clip(1 - votes.apart(size), 0, 1) * (owner[:, None] != owner[None])
-    strength = near @ votes.weight
-    return np.log(np.maximum(strength / max(float(strength.max(initial=0.0)), 1e-9), LEAST_SUPPORT))
+def support(guesses: Votes, agreed: Votes | None, size: float) -> Array:  # (n,)
+    """Log of how likely what lies near each guess is by all images together, against the likeliest."""
+    if agreed is None or not len(guesses.weight):
+        return np.zeros(len(guesses.weight))
+    strength = np.clip(1 - guesses.apart(agreed, size), 0, 1) @ agreed.weight
+    return np.log(np.maximum(strength / max(float(strength.max()), 1e-9), LEAST_SUPPORT))
 
 
 def middle(votes: Votes, members: NDArray[np.bool_]) -> Rigid:

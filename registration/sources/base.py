@@ -120,7 +120,8 @@ class ImagePoses:
     T_cam_from_reference: Array  # (n, 4, 4)
     T_up_from_down: Array  # (n, 4, 4)
     score: Array  # (n,) log-likelihood over chance per place seen, by the image alone
-    support: Array  # (n,) log of how much all other images vote for the same transform, 0 for the most
+    support: Array  # (n,) log of how likely all images together hold the same transform, 0 for the likeliest
+    shared: NDArray[np.bool_]  # (n,) not this image's own guess, but what all images lead to, held against it
 
     def of(self, half: str, image: int, together: bool = True) -> list[int]:
         """Guesses of one image, the best first."""
@@ -128,8 +129,9 @@ class ImagePoses:
         return [int(k) for k in order[self.image[order] == image] if self.half[k] == half]
 
     def order(self, together: bool = True) -> NDArray[np.int64]:
-        """Guesses with the best first, by the image alone or with all others' votes."""
-        return np.argsort(-(self.score + together * self.support), kind="stable")
+        """Guesses with the best first, by the image alone and its own ones only, or with all others' votes."""
+        order = np.argsort(-(self.score + together * self.support), kind="stable")
+        return order if together else order[~self.shared[order]]
 
     def __len__(self) -> int:
         return len(self.image)

@@ -24,6 +24,7 @@ from registration.geometry.mesh import diameter
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.device import device_of
 from registration.progress import Tick, silent
+from registration.sources.agree import Agreed, agreed, chances, offered
 from registration.sources.base import ByImage, HalfModel, Hypothesis, ImagePoses
 from registration.sources.params import PosesParams
 
@@ -44,6 +45,8 @@ class Placed:
     score: float
     T_up_from_down: Rigid
     T_cam_from_reference: Rigid
+    shared: bool = False
+    """Of all images, held against this one."""
 
 
 def as_body(half: HalfModel, size: float) -> Body:
@@ -110,9 +113,7 @@ def seen_and_said(
     return pictures, said_of(features.embedding, pictures, device)
 
 
-def place(
-    heard: Hearing, view: int, params: PosesParams, prior: Prior, rng: np.random.Generator
-) -> list[Placed]:
+def place(heard: Hearing, view: int, params: PosesParams, prior: Prior, rng: np.random.Generator) -> list[Placed]:
     """Place one image on the reference: by PnP, by the depth of its own field, the best by what the whole image says."""
     features, capture = heard.features, heard.other.capture
     camera = heard.pictures.looks.cameras.only(view)
@@ -129,9 +130,21 @@ def place(
     worth = lambda T: fit(spots, features, heard.surface, T) + prior(heard.ordered(T))  # noqa: E731
     best = best_of(found, worth, params.image_keep)
     own = capture.cameras.pose(view)
-    return [
-        Placed(heard.half, int(capture.ids[view]), score, heard.ordered(T), own @ T.inverse()) for T, score in best
-    ]
+    return [Placed(heard.half, int(capture.ids[view]), score, heard.ordered(T), own @ T.inverse()) for T, score in best]
+
+
+def offer(heard: Hearing, view: int, found: list[Agreed], prior: Prior) -> list[Placed]:
+    """Hold the transforms of all images against one of them."""
+    capture = heard.other.capture
+    spots = spots_in(heard.pictures.looks, heard.said, heard.features, view)
+    if len(spots.points) < FEWEST:
+        return []
+    out, own = [], capture.cameras.pose(view)
+    for T_up_from_down in (one.T_up_from_down for one in found):
+        T = heard.ordered(T_up_from_down)
+        score = fit(spots, heard.features, heard.surface, T) + prior(T_up_from_down)
+        out.append(Placed(heard.half, int(capture.ids[view]), score, T_up_from_down, own @ T.inverse(), shared=True))
+    return out
 
 
 def looked_from(half: HalfModel) -> Array:  # (3,)
@@ -156,21 +169,24 @@ def guess(
         placed += place(heard_by, view, params, prior, rng)
         tick(done + 1, total)
     size = 2 * keys[0].embedding.radius
-    images = by_image(placed, size)
-    ballot = Votes(images.T_up_from_down[:, :3, :3], images.T_up_from_down[:, :3, 3], weights(images.score))
+    ballot = Votes.of([p.T_up_from_down for p in placed], weights(np.array([p.score for p in placed], float)))
     guesses = [T for h in heard for T in h.together(rng)] + [T for T, _ in pooled(ballot, size, params.keep)]
-    best = best_of(guesses, lambda T: sum(h.fit(T) for h in heard) + prior(T), params.keep)
-    return ByImage.with_images([Hypothesis(T, score, SurfembSource.name) for T, score in best], images)
+    worth = lambda T: sum(h.fit(T) for h in heard) + prior(T)  # noqa: E731
+    best = agreed(up, down, [T for T, _ in best_of(guesses, worth, params.keep)], worth, size, rng)
+    placed += [p for heard_by, view in views for p in offer(heard_by, view, offered(best), prior)]
+    hypotheses = [Hypothesis(one.T_up_from_down, one.worth, SurfembSource.name) for one in best]
+    return ByImage.with_images(hypotheses, by_image(placed, best, size))
 
 
-def by_image(placed: list[Placed], size: float) -> ImagePoses:
-    """As arrays; with what all other images make of each guess."""
+def by_image(placed: list[Placed], found: list[Agreed], size: float) -> ImagePoses:
+    """As arrays; with what all images together make of each guess."""
     matrix = lambda name: np.array([getattr(p, name).as_matrix() for p in placed]).reshape(-1, 4, 4)  # noqa: E731
-    T, score = matrix("T_up_from_down"), np.array([p.score for p in placed], float)
-    owner = np.array([2 * p.image + (p.half == "up") for p in placed], np.int64)
+    agreeing = Votes.of([one.T_up_from_down for one in found], chances(found)) if found else None
+    guesses = Votes.of([p.T_up_from_down for p in placed], np.ones(len(placed)))
     return ImagePoses(
-        tuple(p.half for p in placed), np.array([p.image for p in placed], np.int64), matrix("T_cam_from_reference"), T,
-        score, support(Votes(T[:, :3, :3], T[:, :3, 3], weights(score)), owner, size),
+        tuple(p.half for p in placed), np.array([p.image for p in placed], np.int64), matrix("T_cam_from_reference"),
+        matrix("T_up_from_down"), np.array([p.score for p in placed], float), support(guesses, agreeing, size),
+        np.array([p.shared for p in placed], bool),
     )  # fmt: skip
 
 

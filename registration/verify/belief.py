@@ -12,27 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.geometry.rigid import Array
+from registration.sources.evidence import Evidence, same_side
 from registration.verify.params import VerifyParams
-from registration.verify.score import Evidence
-
-TERMS = ("mask", "free", "deep", "apart", "colour", "bare")
-"""Contradictions that count in proportion when hypotheses are compared."""
-
-
-def same_side(turned_deg: float) -> float:
-    """1 if both captures looked at the same side, 0 from a quarter turn on."""
-    return max(0.0, float(np.cos(np.radians(turned_deg))))
-
-
-def costs(evidence: Evidence, p: VerifyParams) -> dict[str, float]:
-    """What every piece of evidence costs, as a loss of log-likelihood."""
-    out = {name: getattr(p, f"{name}_cost") * getattr(evidence, name) for name in TERMS}
-    return out | {"same_side": p.same_side_cost * same_side(evidence.turned)}
-
-
-def cost_of(evidence: Evidence, p: VerifyParams) -> float:
-    """Their sum: lower is likelier."""
-    return sum(costs(evidence, p).values())
 
 
 @dataclass(frozen=True, eq=False)

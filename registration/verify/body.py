@@ -12,7 +12,7 @@ from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array, Rigid
-from registration.verify.witness import Witness
+from registration.sources.witness import Witness
 
 COVER_VIEWS, COVER_PX = 8, 4.0
 """Views of each capture that are looked at, and the depth beyond which an uncovered pixel is no worse."""

@@ -11,17 +11,15 @@ from registration.geometry.icp import IcpResult, Side, align, unseen
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
-from registration.verify.belief import TERMS, Belief, believe, cost_of, costs, some_right
+from registration.sources.evidence import TERMS, Evidence, cost_of, costs, judge
+from registration.sources.witness import Witness, pulled
+from registration.verify.belief import Belief, believe, some_right
 from registration.verify.body import Body, bare_masks
 from registration.verify.params import IcpParams, VerifyParams
 from registration.verify.record import Registration, Verdict
 from registration.verify.rivals import Sameness, turned
-from registration.verify.score import Evidence, judge
 from registration.verify.symmetry import symmetries_of
-from registration.verify.witness import Witness
 
-ROUNDS, PRINT_ROUNDS = 15, 40
-"""Of the alignment on each of two reaches; along a print it has a longer way to go than into contact."""
 NEAR_DEG, NEAR_SHARE = 1.0, 0.01
 """Transforms nearer than this came to the same place."""
 TOLD = 0.01
@@ -55,9 +53,7 @@ class Court:
     def touched(self, start: Rigid, source: str) -> Candidate:
         """Pull a guess into contact and hear the quick evidence."""
         reach = self.params.reach * self.diameter
-        a, b = self.up.side, self.down.side
-        rounds = ROUNDS if a.tone is None or b.tone is None else PRINT_ROUNDS
-        return self.left(align(a, b, start, (2 * reach, reach), rounds).T_up_from_down, source)
+        return self.left(pulled(self.up, self.down, start, reach), source)
 
     def left(self, T: Rigid, source: str) -> Candidate:
         """Hear the quick evidence of a guess as it is."""

@@ -11,9 +11,9 @@ from registration.geometry.paint import PRINTED, Printed, print_apart
 from registration.geometry.rigid import Array, Rigid
 from registration.geometry.rotation import spread_rotations
 from registration.sources.shape import distinct, outline_fit
+from registration.sources.witness import Witness
 from registration.verify.body import Body
 from registration.verify.params import VerifyParams
-from registration.verify.witness import Witness
 
 ROTATIONS, LEAST_TURN_DEG, APART_DEG = 6_000, 15.0, 9.0
 NEARLY = 0.03

@@ -12,11 +12,11 @@ from registration.geometry.mesh import diameter
 from registration.geometry.rigid import Rigid
 from registration.geometry.similar import Similar
 from registration.sources.base import HalfModel
+from registration.sources.witness import Witness
 from registration.verify.decide import Court
 from registration.verify.join import Extent, Pair, Places, agrees, join, kruskal, off_by
 from registration.verify.params import VerifyParams
 from registration.verify.record import Joined, Registration
-from registration.verify.witness import Witness
 
 Found = Mapping[tuple[int, int], Registration]
 

@@ -35,7 +35,7 @@ def placed(up: HalfModel, down: HalfModel, off_mm: float) -> ImagePoses:
             image.append(int(number))
             T.append((away @ seen.capture.cameras.pose(view) @ true.inverse()).as_matrix())
     n = len(T)
-    return ImagePoses(tuple(half), np.array(image), np.array(T), np.array(T), np.ones(n), np.zeros(n))
+    return ImagePoses(tuple(half), np.array(image), np.array(T), np.array(T), np.ones(n), np.zeros(n), np.zeros(n, bool))
 
 
 def test_an_image_shares_what_the_other_half_saw(halves: tuple[HalfModel, HalfModel]) -> None:

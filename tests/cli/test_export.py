@@ -25,6 +25,7 @@ def kept_guesses(store: Path) -> ImagePoses:
         poses[::-1].copy(),
         np.array([5.0, 4, 1]),
         np.array([-3.0, 0, 0]),
+        np.zeros(3, bool),
     )
     record = ByImage.with_images([Hypothesis(Rigid.identity(), 0.0, "surfemb")], images)
     Store(store).place("toys/obj_000001", "poses-surfemb").commit(

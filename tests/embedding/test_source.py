@@ -45,12 +45,15 @@ def test_it_finds_how_a_knob_was_turned_over() -> None:
 
 
 def test_images_without_a_guess_leave_an_empty_table() -> None:
-    images = by_image([], 100.0)
+    images = by_image([], [], 100.0)
     assert len(images) == 0 and len(images.order()) == 0
     assert len(ByImage.with_images([], images)) == 0 and isinstance(ByImage.with_images([], images), Hypotheses)
 
 
 def test_votes_of_others_may_outweigh_an_image() -> None:
     eye = np.tile(np.eye(4), (2, 1, 1))
-    images = ImagePoses(("down", "down"), np.array([3, 3]), eye, eye, np.array([2.0, 1.8]), np.array([-3.0, 0.0]))
+    scores, none = (np.array([2.0, 1.8]), np.array([-3.0, 0.0])), np.zeros(2, bool)
+    images = ImagePoses(("down", "down"), np.array([3, 3]), eye, eye, *scores, none)
     assert images.order().tolist() == [1, 0] and images.order(together=False).tolist() == [0, 1]
+    offered = ImagePoses(("down", "down"), np.array([3, 3]), eye, eye, *scores, ~none)
+    assert offered.order().tolist() == [1, 0] and len(offered.order(together=False)) == 0

@@ -15,6 +15,7 @@ from registration.progress import silent
 from registration.sources.base import HalfModel, Hypotheses, Hypothesis
 from registration.sources.catalogue import load
 from registration.sources.params import PosesParams
+from registration.sources.witness import Witness, turned_deg
 from registration.verify.belief import believe
 from registration.verify.body import Body, bare_masks
 from registration.verify.decide import verify
@@ -22,7 +23,6 @@ from registration.verify.params import VerifyParams
 from registration.verify.record import Verdict
 from registration.verify.rivals import Sameness, turned
 from registration.verify.symmetry import turn_about
-from registration.verify.witness import Witness, turned_deg
 from tests.geometry.bodies import knob
 from tests.verify.made import T_TRUE, drum, pair_of, patches
 

@@ -29,7 +29,7 @@ ROUGH = Rigid.exp([0.03, -0.02, 0.03, 0.6, -0.5, 0.4]) @ T_TRUE
 def guessed() -> ByImage:
     """Two images with the same id; that of down guesses twice."""
     places = np.array([M.as_matrix() for M in (T_TRUE.inverse(), OVER, ROUGH)])
-    images = ImagePoses(("up", "down", "down"), np.array([17, 17, 17]), places, places, np.array([9.0, 1, 5]), np.zeros(3))
+    images = ImagePoses(("up", "down", "down"), np.array([17, 17, 17]), places, places, np.array([9.0, 1, 5]), np.zeros(3), np.zeros(3, bool))
     return ByImage.with_images([Hypothesis(T_TRUE, 0.0, "surfemb")], images)
 
 

@@ -18,12 +18,12 @@ from registration.geometry.rigid import Rigid
 from registration.progress import silent
 from registration.sources.base import HalfModel, Hypotheses, Hypothesis
 from registration.sources.catalogue import known, load
+from registration.sources.evidence import judge
 from registration.sources.params import PosesParams
 from registration.sources.shape import outline_fit
+from registration.sources.witness import Witness
 from registration.verify.decide import refine, verify
 from registration.verify.params import IcpParams, VerifyParams
-from registration.verify.score import judge
-from registration.verify.witness import Witness
 from tests.geometry.bodies import knob
 from tests.verify.made import T_TRUE, half_of_body, pair_of
 

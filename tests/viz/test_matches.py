@@ -41,8 +41,10 @@ def test_every_learned_stage_has_a_picture(tmp_path: Path) -> None:
 
 def test_an_image_is_told_with_its_best_pose_first() -> None:
     poses = np.tile(np.eye(4), (3, 1, 1))
-    images = ImagePoses(("down", "down", "up"), np.array([7, 7, 7]), poses, poses, np.array([1.0, 3.0, 2.0]), np.zeros(3))
+    scores, shared = np.array([1.0, 3.0, 2.0]), np.array([True, False, False])
+    images = ImagePoses(("down", "down", "up"), np.array([7, 7, 7]), poses, poses, scores, np.zeros(3), shared)
     (down,) = guesses(images, 7, "down")
     assert down.score.tolist() == [3.0, 1.0] and len(guesses(images, 7, None)) == 2 and guesses(images, 8, None) == []
     lines = told([down])
     assert "down 7: 2 poses" in lines[0] and "3.00" in lines[1] and len(lines) == 3
+    assert "of all images" in lines[2] and "of all images" not in lines[1]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.geometry.hull import hull_depth, signed_mask_distance
-from registration.geometry.icp import Side
+from registration.geometry.icp import Side, align
 from registration.geometry.paint import Printed
 from registration.geometry.rigid import Array, Rigid
 from registration.sources.base import HalfModel
@@ -18,6 +18,8 @@ SATURATED_PX = 4.0
 """Points further outside a mask than this are no worse."""
 CARVED_BY = 2
 """So many views may disagree before a place counts as outside the hull of the silhouettes."""
+ROUNDS, PRINT_ROUNDS = 15, 40
+"""Of the alignment on each of two reaches; along a print it has a longer way to go than into contact."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,12 @@ class Witness:
         looks = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).mean(0)
         own = outside_masks(side.points, side.trust, capture, distances)
         return cls(side, deep, capture, distances, printed, looks / max(float(np.linalg.norm(looks)), 1e-9), own)
+
+
+def pulled(up: Witness, down: Witness, start: Rigid, reach: float) -> Rigid:
+    """A guess of T_up_from_down brought into contact; ``reach`` in mm."""
+    rounds = ROUNDS if up.side.tone is None or down.side.tone is None else PRINT_ROUNDS
+    return align(up.side, down.side, start, (2 * reach, reach), rounds).T_up_from_down
 
 
 def outside_masks(

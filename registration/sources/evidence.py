@@ -8,8 +8,11 @@ import numpy as np
 
 from registration.geometry.paint import MEETS_COSINE, print_apart
 from registration.geometry.rigid import Array, Rigid
-from registration.verify.witness import Witness, outside_masks, turned_deg
+from registration.sources.witness import Witness, outside_masks, turned_deg
+from registration.verify.params import VerifyParams
 
+TERMS = ("mask", "free", "deep", "apart", "colour", "bare")
+"""Contradictions that count in proportion when hypotheses are compared."""
 RIM = 0.015
 """Points less deep than this, as a share of the diameter, beneath the hull stand where silhouettes held the surface."""
 
@@ -86,3 +89,19 @@ def judge(up: Witness, down: Witness, T_up_from_down: Rigid, diameter: float, re
         print_apart(up.printed, down.printed, T_up_from_down, 2 * reach), mean("overlap"), mean("chamfer_mm"),
         turned_deg(up, down, T_up_from_down),
     )  # fmt: skip
+
+
+def same_side(turned_deg: float) -> float:
+    """1 if both captures looked at the same side, 0 from a quarter turn on."""
+    return max(0.0, float(np.cos(np.radians(turned_deg))))
+
+
+def costs(evidence: Evidence, p: VerifyParams) -> dict[str, float]:
+    """What every piece of evidence costs, as a loss of log-likelihood."""
+    out = {name: getattr(p, f"{name}_cost") * getattr(evidence, name) for name in TERMS}
+    return out | {"same_side": p.same_side_cost * same_side(evidence.turned)}
+
+
+def cost_of(evidence: Evidence, p: VerifyParams) -> float:
+    """Their sum: lower is likelier."""
+    return sum(costs(evidence, p).values())

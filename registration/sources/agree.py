@@ -1,0 +1,69 @@
+"""What many images lead to, pulled into contact and judged by what both captures know: few transforms, which every image is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from registration.geometry.rigid import Array, Rigid
+from registration.sources.base import HalfModel
+from registration.sources.evidence import cost_of, judge
+from registration.sources.witness import Witness, pulled
+from registration.verify.params import VerifyParams
+
+POINTS = 2_000
+"""Points of each half that are held against the other capture."""
+FIT_WEIGHT = 5.0
+"""What the networks' likelihood of a place counts beside the other evidence: places near each other say nearly the same."""
+SAME_DEG, SAME_SHARE = 2.0, 0.02
+"""Transforms nearer than this, of the diameter, came to the same place."""
+OFFERED, LEAST_CHANCE = 8, 1e-3
+"""So many of them are offered to every image, those at least so likely."""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """A transform that images agree on and both captures allow."""
+
+    T_up_from_down: Rigid
+    worth: float
+    """Log-likelihood, up to a constant."""
+
+
+def agreed(
+    up: HalfModel, down: HalfModel, guesses: Iterable[Rigid], fit: Callable[[Rigid], float], size: float,
+    rng: np.random.Generator,
+) -> list[Agreed]:  # fmt: skip
+    """Each guess brought into contact, the likeliest first; ``fit`` is what the images say, ``size`` the diameter in mm."""
+    weights = VerifyParams()
+    reach = weights.reach * size
+    a, b = (Witness.of(half, POINTS, rng) for half in (up, down))
+    found = []
+    for guess in guesses:
+        T = pulled(a, b, guess, reach)
+        found.append(Agreed(T, FIT_WEIGHT * fit(T) - cost_of(judge(a, b, T, size, reach), weights)))
+    return different(found, size)
+
+
+def different(found: list[Agreed], size: float) -> list[Agreed]:
+    """The likeliest first, those that came to the same place counted once."""
+    kept: list[Agreed] = []
+    for new in sorted(found, key=lambda one: -one.worth):
+        T = new.T_up_from_down
+        near = (k.T_up_from_down for k in kept)
+        if all(T.angle_deg(k) > SAME_DEG or np.linalg.norm(T.t - k.t) > SAME_SHARE * size for k in near):
+            kept.append(new)
+    return kept
+
+
+def chances(found: list[Agreed]) -> Array:  # (n,)
+    """How likely each is if one of them is right."""
+    weight = np.exp([one.worth - found[0].worth for one in found])
+    return weight / max(float(weight.sum()), 1e-9)
+
+
+def offered(found: list[Agreed]) -> list[Agreed]:
+    """Those that every image is asked about."""
+    return [one for one, chance in zip(found[:OFFERED], chances(found), strict=False) if chance >= LEAST_CHANCE]
