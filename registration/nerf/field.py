@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,28 +17,62 @@ FAR = 4.0
 """Signed distance, in voxels, said of places no voxel is kept for."""
 
 
-def corner_rows(
-    rows: torch.Tensor, shape: tuple[int, int, int], g: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rows (m, 8), trilinear weights (m, 8) and their slopes (m, 8, 3) around places (m, 3) given in voxels."""
-    last = torch.tensor(shape, device=g.device) - 1.001
-    g = torch.minimum(g.clamp_min(0), last.to(g.dtype))
+def corner_rows(rows: torch.Tensor, shape: tuple[int, int, int], g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows (8, m), and how far along x, y, z between them (3, m), around places (3, m) given in voxels."""
+    last = torch.tensor(shape, device=g.device, dtype=g.dtype)[:, None] - 1.001
+    g = torch.minimum(g.clamp_min(0), last)
     base = g.long()
-    x, y, z = (g - base).unbind(1)
     sy, sx = shape[2], shape[1] * shape[2]
-    flat = base[:, 0] * sx + base[:, 1] * sy + base[:, 2]
+    flat = base[0] * sx + base[1] * sy + base[2]
     offsets = torch.tensor([0, 1, sy, sy + 1, sx, sx + 1, sx + sy, sx + sy + 1], device=g.device)
-    X, Y, Z = (torch.stack([1 - f, f], 1) for f in (x, y, z))
-    D = torch.tensor([[-1.0, 1.0]], device=g.device).expand(len(g), 2)
+    return rows.index_select(0, (flat + offsets[:, None]).reshape(-1)).reshape(8, -1), g - base
 
-    def outer(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
-        return (a[:, :, None, None] * b[:, None, :, None] * c[:, None, None, :]).reshape(-1, 8)
 
-    return (
-        rows[flat[:, None] + offsets],
-        outer(X, Y, Z),
-        torch.stack([outer(D, Y, Z), outer(X, D, Z), outer(X, Y, D)], 2),
-    )
+def corner_weights(share: torch.Tensor) -> torch.Tensor:  # (3, m) -> (8, m)
+    """What each corner counts."""
+    (x, y, z), rest = share, 1 - share
+    sides = torch.stack([rest[1] * rest[2], rest[1] * z, y * rest[2], y * z])
+    return torch.cat([sides * rest[0], sides * x])
+
+
+def blended(near: torch.Tensor, share: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What corners (8, m) give in between: (m,), and its slope (3, m) per voxel."""
+    x, y, z = share
+    a, b = near.reshape(4, 2, -1).unbind(1)
+    along_z = b - a
+    a, b = (a + z * along_z).reshape(2, 2, -1).unbind(1)
+    p, q = along_z.reshape(2, 2, -1).unbind(1)
+    along_y, along_z = b - a, p + y * (q - p)
+    a, b = (a + y * along_y).unbind(0)
+    (p, q), (r, s) = along_y.unbind(0), along_z.unbind(0)
+    return a + x * (b - a), torch.stack([b - a, p + x * (q - p), r + x * (s - r)])
+
+
+class Gather(torch.autograd.Function):
+    """Weighted sums of a table's rows. Its gradient is summed in one order, and several times as fast as torch's own."""
+
+    @staticmethod
+    def forward(ctx: Any, table: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """(v, k), (c, m), (c, m) -> (k, m); only the table learns."""
+        ctx.save_for_backward(rows, weights)
+        ctx.size = len(table)
+        picked = (column.index_select(0, rows.reshape(-1)).reshape(rows.shape) for column in table.t().contiguous())
+        return torch.stack([(column * weights).sum(0) for column in picked])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        """The gradient given back to the rows."""
+        (grad,), (rows, weights) = grads, ctx.saved_tensors
+        flat = rows.reshape(-1)
+        out = torch.zeros(len(grad), ctx.size, dtype=grad.dtype, device=grad.device)
+        for k, column in enumerate(grad):
+            out[k].index_add_(0, flat, (weights * column).reshape(-1))
+        return out.t(), None, None
+
+
+def gathered(table: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted sums of a table's rows: (v, k), (c, m), (c, m) -> (k, m)."""
+    return Gather.apply(table, rows, weights)  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -55,10 +90,10 @@ class Field:
         """Where the tables live."""
         return self.sdf.device
 
-    def corners(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # (m, 3) mm
-        """Rows (m, 8), trilinear weights (m, 8) and their slopes per voxel (m, 8, 3) around points inside the box."""
+    def corners(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (3, m) mm
+        """Rows (8, m), and how far between them (3, m), around points inside the box."""
         low = torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)
-        return corner_rows(self.rows, self.box.shape, (points - low) / self.box.step)
+        return corner_rows(self.rows, self.box.shape, (points - low[:, None]) / self.box.step)
 
     def neighbours(self) -> torch.Tensor:  # (v, 6) rows; 0 where a neighbour is not kept
         """The rows of the six voxels beside each."""

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
-from torch.nn.functional import binary_cross_entropy, embedding_bag, max_pool3d, softplus
+from torch.nn.functional import binary_cross_entropy, max_pool3d, softplus
 
 from registration.data.crop import pieces_of
 from registration.geometry.camera import Cameras
 from registration.geometry.hull import Box
-from registration.nerf.field import corner_rows
+from registration.nerf.field import corner_rows, corner_weights, gathered
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import SURE_PX, Rays
 from registration.nerf.render import box_span, pick, weigh
@@ -88,18 +88,19 @@ def see(
     n = max(1, int(((t1 - t0).amax() / step).ceil()))
     t = t0[:, None] + step * (torch.arange(n, device=o.device) + jitter[:, None])
     low = torch.as_tensor(box.low, dtype=o.dtype, device=o.device)
-    g = ((o - low)[:, None] + t[..., None] * d[:, None]) / step
-    near, shape = (g + 0.5).long(), torch.tensor(box.shape, device=o.device)
-    flat = (near[..., 0] * box.shape[1] + near[..., 1]) * box.shape[2] + near[..., 2]
-    known = ((near >= 0) & (near < shape)).all(2)
-    owner, k = torch.nonzero(known & fog.live[flat.clamp(0, len(fog.live) - 1)], as_tuple=True)
-    rows, weights, _ = corner_rows(fog.rows, box.shape, g[owner, k])
-    density = softplus((pick(fog.raw, rows) * weights).sum(1)) * scale
-    tint = embedding_bag(rows, fog.tint, per_sample_weights=weights, mode="sum")
-    weight = weigh(owner, density)
-    shade = (tint * view_terms(d)[owner]).sum(1)
-    both = torch.stack([shade, torch.ones_like(shade)], 1) * weight[:, None]
-    out = torch.zeros(len(o), 2, device=o.device).index_add(0, owner, both)
+    g = ((o - low).t()[..., None] + t * d.t()[..., None]) / step  # (3, rays, n)
+    near = (g + 0.5).long()
+    flat = (near[0] * box.shape[1] + near[1]) * box.shape[2] + near[2]
+    known = torch.stack([(a >= 0) & (a < size) for a, size in zip(near, box.shape, strict=True)]).all(0)
+    live = fog.live.index_select(0, flat.clamp(0, len(fog.live) - 1).reshape(-1)) & known.reshape(-1)
+    at = live.nonzero()[:, 0]
+    owner = at // n
+    rows, share = corner_rows(fog.rows, box.shape, g.reshape(3, -1).index_select(1, at))
+    weights = corner_weights(share)
+    weight = weigh(owner, softplus((pick(fog.raw, rows) * weights).sum(0)) * scale)
+    shade = (gathered(fog.tint, rows, weights) * view_terms(d).t().index_select(1, owner)).sum(0)
+    both = torch.stack([shade, torch.ones_like(shade)]) * weight
+    out = torch.zeros(len(o), 2, device=o.device).index_add(0, owner, both.t())
     return out[:, 0], out[:, 1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -46,10 +47,7 @@ class Level:
 
     def settle(self) -> None:
         """Bring the field's distances up to date with the tables."""
-        total = torch.zeros(self.field.box.shape, device=self.own.device)
-        for grid in self.lifts:
-            size = self.field.box.shape
-            total = total + torch.nn.functional.interpolate(grid, size, mode="trilinear", align_corners=True)[0, 0]
+        total = sum((stretched(grid[0, 0], self.field.box.shape) for grid in self.lifts), torch.zeros(()))
         lift = total.reshape(-1).index_select(0, self.field.voxels).clone()
         lift[0] = 0
         self.field.sdf = self.own + lift[:, None]
@@ -63,6 +61,20 @@ class Level:
         """Smaller steps in the second half of a level."""
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * min(1.0, 1 - 1.9 * (share - 0.5))
+
+
+def stretched(grid: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:  # (x, y, z) -> shape
+    """Trilinear, corner on corner; as three products of matrices, which is several times as fast as torch's own."""
+    a, b, c = (between(n, m, grid.device) for n, m in zip(shape, grid.shape, strict=True))
+    along = b @ (grid @ c.t())
+    return (a @ along.reshape(len(grid), -1)).reshape(shape)
+
+
+@cache
+def between(count: int, knots: int, device: torch.device) -> torch.Tensor:  # (count, knots)
+    """What each of the knots counts at places spread evenly from the first to the last."""
+    at = torch.linspace(0, knots - 1, count, device=device)
+    return (1 - (at[:, None] - torch.arange(knots, device=device)).abs()).clamp_min(0)
 
 
 def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch.Tensor, params: NerfParams) -> Level:

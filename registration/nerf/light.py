@@ -15,10 +15,10 @@ TERMS = 9
 GAINS = (0.2, 5.0)
 
 
-def harmonics(n: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 9)
+def harmonics(n: torch.Tensor, dim: int = 1) -> torch.Tensor:  # (m, 3) -> (m, 9), or with dim 0: (3, m) -> (9, m)
     """Second-order polynomial of a normal: what distant light on a matt surface looks like."""
-    x, y, z = n.unbind(1)
-    return torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
+    x, y, z = n.unbind(dim)
+    return torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], dim)
 
 
 def turned(R: Array) -> Array:  # (n, 3, 3) -> (n, 9, 9)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import binary_cross_entropy
 
+from registration.nerf.field import gathered
 from registration.nerf.light import TERMS
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import RIM_PX, SURE_PX, Rays
@@ -93,5 +94,6 @@ def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tens
     bend = (torch.exp(-((own.detach() / 3) ** 2)) * (near.mean(1) - own) ** 2).mean()
     gradient = (near[:, 1::2] - near[:, ::2]) / 2
     stretch = ((gradient.norm(dim=1) - 1) ** 2).mean()
-    blotch = (pick(colour, rows).mean(1) - pick(colour, at)).abs().mean()
+    sixth = torch.full((6, len(at)), 1 / 6, device=at.device)
+    blotch = (gathered(colour, rows.t(), sixth) - pick(colour, at).t()).abs().mean()
     return params.smooth_weight * bend + params.distance_weight * stretch + params.even_weight * blotch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from registration.geometry.hull import Box
-from registration.nerf.field import Field
+from registration.nerf.field import Field, blended, corner_weights, gathered
 from registration.nerf.light import TERMS, harmonics
 
 BLOCK = 4
@@ -33,21 +33,20 @@ class Marks:
         grown = torch.nn.functional.max_pool3d(block[None].float(), 3, 1, 1)[0] > 0
         return cls(box, voxel.reshape(-1), grown, sdf.reshape(-1))
 
-    def at(self, points: torch.Tensor) -> torch.Tensor:  # (m, 3) mm -> (m,) int8
+    def at(self, points: torch.Tensor) -> torch.Tensor:  # (3, m) mm -> (m,) int8
         """Mark of the voxel nearest to each point inside the box."""
         x, y, z = self.box.shape
-        g = (
-            (points - torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)) / self.box.step
-        ).round_()
-        i, j, k = (g[:, a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
-        return self.voxel[((i * y + j) * z + k).long()]
+        low = torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)
+        g = ((points - low[:, None]) / self.box.step).round_()
+        i, j, k = (g[a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
+        return self.voxel.index_select(0, ((i * y + j) * z + k).long())
 
-    def blocks_at(self, points: torch.Tensor) -> torch.Tensor:  # (..., 3) mm -> (...) bool
+    def blocks_at(self, points: torch.Tensor) -> torch.Tensor:  # (3, rays, n) mm -> (rays, n) bool
         """Whether the block around each point is worth a closer look."""
         x, y, z = self.block.shape
         low = torch.as_tensor(self.box.low, dtype=points.dtype, device=points.device)
-        g = ((points - low) / (self.box.step * BLOCK)).long()
-        i, j, k = (g[..., a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
+        g = ((points - low[:, None, None]) / (self.box.step * BLOCK)).long()
+        i, j, k = (g[a].clamp_(0, n - 1) for a, n in enumerate((x, y, z)))
         return self.block.reshape(-1)[(i * y + j) * z + k]
 
 
@@ -80,15 +79,17 @@ def find_samples(
     stride = per_block * step
     n = max(1, int(((t1 - t0).amax() / stride).ceil()))
     starts = t0[:, None] + stride * torch.arange(n, device=t0.device)  # (rays, n)
-    middle = origins[:, None] + (starts + stride / 2)[..., None] * directions[:, None]
+    middle = origins.t()[..., None] + (starts + stride / 2) * directions.t()[..., None]  # (3, rays, n)
     ray, block = torch.nonzero(marks.blocks_at(middle) & (starts < t1[:, None]), as_tuple=True)
     offsets = step * torch.arange(per_block, device=t0.device)
-    t = (starts[ray, block][:, None] + offsets + step * jitter[ray][:, None]).reshape(-1)
+    t = ((starts[ray, block] + step * jitter.index_select(0, ray))[:, None] + offsets).reshape(-1)
     owner = ray.repeat_interleave(per_block)
-    mark = marks.at(origins[owner] + t[:, None] * directions[owner])
-    wall = torch.full_like(t0, float("inf")).scatter_reduce(0, owner[mark == 2], t[mark == 2], "amin")
-    use = (mark == 1) & (t < wall[owner])
-    return owner[use], t[use]
+    mark = marks.at(origins.t().index_select(1, owner) + t * directions.t().index_select(1, owner))
+    solid = (mark == 2).nonzero()[:, 0]
+    wall = torch.full_like(t0, float("inf"))
+    wall = wall.scatter_reduce(0, owner.index_select(0, solid), t.index_select(0, solid), "amin")
+    use = ((mark == 1) & (t < wall.index_select(0, owner))).nonzero()[:, 0]
+    return owner.index_select(0, use), t.index_select(0, use)
 
 
 def pick(table: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:  # (v, ...), (...) -> (*rows, ...)
@@ -107,22 +108,17 @@ def look(
     light: torch.Tensor,  # (rays, 12) of each ray's view
 ) -> Seen:
     """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
-    points = origins[owner] + t[:, None] * directions[owner]
-    rows, weights, slopes = field.corners(points)
-    near = pick(field.sdf[:, 0], rows)  # (m, 8)
-    sdf = (near * weights).sum(1)
-    gradient = torch.einsum("mc,mck->mk", near, slopes)
-    colour = torch.nn.functional.embedding_bag(rows, field.colour, per_sample_weights=weights, mode="sum")
-    normal = torch.nn.functional.normalize(gradient, dim=1, eps=1e-6)
-    even, lamp = pick(light, owner).split((TERMS, 3), 1)
-    bright = (harmonics(normal) * even).sum(1, keepdim=True), torch.relu((normal * lamp).sum(1, keepdim=True))
-    fall = (
-        0.5 * step / field.box.step * (gradient * directions[owner]).sum(1).clamp(-2, 0)
-    )  # half the change over a step
+    along = directions.t().index_select(1, owner)  # (3, m)
+    rows, share = field.corners(origins.t().index_select(1, owner) + t * along)
+    sdf, gradient = blended(pick(field.sdf[:, 0], rows), share)
+    colour = gathered(field.colour, rows, corner_weights(share))  # (3, m)
+    normal = torch.nn.functional.normalize(gradient, dim=0, eps=1e-6)
+    even, lamp = pick(light, owner).t().split((TERMS, 3))
+    bright = (harmonics(normal, 0) * even).sum(0), torch.relu((normal * lamp).sum(0))
+    fall = 0.5 * step / field.box.step * (gradient * along).sum(0).clamp(-2, 0)  # half the change over a step
     soft = torch.nn.functional.softplus
     thickness = soft(-(sdf + fall) / beta) - soft(-(sdf - fall) / beta)
-    both = torch.cat([colour * b for b in bright], 1)
-    return composite(owner, t, thickness, both, gradient, len(origins))
+    return composite(owner, t, thickness, torch.cat([colour * b for b in bright]), gradient, len(origins))
 
 
 def weigh(owner: torch.Tensor, thickness: torch.Tensor) -> torch.Tensor:  # (m,), (m,) -> (m,)
@@ -139,14 +135,13 @@ def composite(
     owner: torch.Tensor,
     t: torch.Tensor,
     thickness: torch.Tensor,
-    colour: torch.Tensor,  # (m, 6) under even light, and what a lamp adds
-    gradient: torch.Tensor,
+    colour: torch.Tensor,  # (6, m) under even light, and what a lamp adds
+    gradient: torch.Tensor,  # (3, m)
     rays: int,
 ) -> Seen:
     """Front to back over ragged samples; ``owner`` ascends."""
-    weight = weigh(owner, thickness)
-    stack = torch.cat([colour, gradient, t[:, None], torch.ones_like(t)[:, None]], 1) * weight[:, None]
-    out = torch.zeros(rays, 11, device=t.device).index_add(0, owner, stack)
+    stack = torch.cat([colour, gradient, torch.stack([t, torch.ones_like(t)])]) * weigh(owner, thickness)
+    out = torch.zeros(rays, 11, device=t.device).index_add(0, owner, stack.t())
     normal = torch.nn.functional.normalize(out[:, 6:9], dim=1, eps=1e-6)
     return Seen(out[:, :3], out[:, 3:6], out[:, 10], out[:, 9] / out[:, 10].clamp_min(1e-6), normal)
 

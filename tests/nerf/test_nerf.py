@@ -69,7 +69,7 @@ def test_compositing_is_front_to_back() -> None:
         owner,
         torch.tensor([1.0, 3.0, 5.0]),
         thick,
-        torch.eye(3, 6),
+        torch.eye(6, 3),
         torch.ones(3, 3),
         2,
     )
