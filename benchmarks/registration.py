@@ -258,20 +258,26 @@ def row_of(case: Case, truth: Path, method: str, seed: int) -> dict[str, Any]:
         answers, row["failed"] = [], str(error)
     row["seconds"] = time.monotonic() - start if method in PEERS else seconds
     facts, points = json.loads(truth.read_text()), surface(truth.with_suffix(".ply"))
+    row["kind"] = facts.get("symmetry", "")
     return row | min((judged(T, facts, points) for T in answers), key=lambda s: (not s["right"], s["h95"]), default={})
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """Counts and mean seconds of each method, then h95 of each object: * right, ! not even loose."""
-    objects = sorted({r["object"] for r in rows})
-    lines = [f"{'':<17}{'right':>7}{'loose':>7}{'seconds':>9}" + "".join(f"{o[-4:]:>8}" for o in objects)]
+    """Counts and mean seconds of each method; right by the kind of symmetry that the truth names, or else h95 of each object."""
+    kinds = [kind for kind in dict.fromkeys(r["kind"] for r in rows) if kind]
+    objects = [] if kinds else sorted({r["object"] for r in rows})
+    heads = "".join(f"{k:>8}" for k in kinds) + "".join(f"{o[-4:]:>8}" for o in objects)
+    lines = [f"{'':<17}{'right':>7}{'loose':>7}{'h95':>8}{'seconds':>9}{heads}"]
     for method in dict.fromkeys(r["method"] for r in rows):
         own = {r["object"]: r for r in rows if r["method"] == method}
         counts = "".join(f"{sum(r[k] for r in own.values()):>4}/{len(own):<2}" for k in ("right", "loose"))
+        h95 = np.median([r.get("h95", np.inf) for r in own.values()])
         marks = {o: "*" if r["right"] else " " if r["loose"] else "!" for o, r in own.items()}
         cells = "".join(f"{own[o].get('h95', np.nan):7.4f}{marks[o]}" if o in own else " " * 8 for o in objects)
-        lines.append(f"{method:<17}{counts}{np.mean([r['seconds'] for r in own.values()]):9.1f}{cells}")
-    return [*lines, "objects: h95, * right, ! not even loose, nan no answer"]
+        shares = [[r["right"] for r in own.values() if r["kind"] == kind] for kind in kinds]
+        cells += "".join(f"{sum(of):>5}/{len(of):<2}" for of in shares)
+        lines.append(f"{method:<17}{counts}{h95:8.4f}{np.mean([r['seconds'] for r in own.values()]):9.1f}{cells}")
+    return [*lines, *(["objects: h95, * right, ! not even loose, nan no answer"] if objects else [])]
 
 
 def main() -> None:

@@ -134,8 +134,9 @@ def images_command(runs: Path, truth: Path, store: Where | None, as_json: bool) 
     """How many images of each half the source surfemb places on the other half, after `regpipe stage poses-surfemb`.
 
     in_band: images of whose seen surface the other half knows half or more; placed: the share of these whose pose has an ADD
-    below 0.1 diameters, chosen among the image's own guesses with the votes of all other images; alone: chosen by the image
-    itself; among_kept: the best of its guesses by the truth; placed_of_all: as placed, of all images. ADD knows no symmetry: an image that cannot tell a part from its turned self counts as not placed.
+    below 0.1 diameters, chosen by what it says and what all images together lead to, which it is offered beside its own guesses;
+    alone: chosen by the image itself among its own guesses; among_kept: the best of these by the truth; placed_of_all: as placed,
+    of all images. ADD knows no symmetry: an image that cannot tell a part from its turned self counts as not placed.
     """
     from pipelines.bench.images import judge_images
 
