@@ -15,9 +15,9 @@ class NerfParams:
     fine_grid: int = 96
     """Voxels along the longest side while it is sharpened."""
     fog_steps: int = 500
-    rough_steps: int = 100
+    rough_steps: int = 300
     """Steps of the surface before shadows tell where a lamp is."""
-    coarse_steps: int = 200
+    coarse_steps: int = 500
     fine_steps: int = 250
     rays: int = 2048
     """Rays per step."""
