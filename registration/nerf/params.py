@@ -40,7 +40,7 @@ class NerfParams:
     sharpening: float = 0.4
     """By what the width shrinks within a level."""
     opacity_weight: float = 0.1
-    trusted_error: float = 0.05
+    trusted_error: float = 0.15
     """Colours that are off by much more than this are shadow or gloss, and pull no surface."""
     depth_weight: float = 0.02
     """How firmly the surface is held to measured depth, where the capture has it."""
