@@ -133,8 +133,9 @@ def of_more(count: int) -> Graph:
     two = lambda *what: {argument(stage_of(w, p)): stage_of(w, p) for w in what for p in pairs}  # noqa: E731
     every = {**two("clouds"), **one("nerf", "capture")}
 
-    def last(name: str, section: str, record: str, inputs: dict[str, str]) -> Stage:
-        return Stage(name, section, f"pipelines.stages.together:{section}", record, inputs, needs=NEEDS[section])
+    def last(name: str, section: str, record: str, inputs: dict[str, str], version: int = 1) -> Stage:
+        run = f"pipelines.stages.together:{section}"
+        return Stage(name, section, run, record, inputs, version=version, needs=NEEDS[section])
 
     return Graph(
         [
@@ -147,7 +148,7 @@ def of_more(count: int) -> Graph:
                 needs=NEEDS["join"],
             ),
             last("fuse", "fuse", "registration.fuse.record:Fused", {"join": "join", **every}),
-            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}, version=4),
+            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}, version=2),
             last("labels", "labels", "registration.fuse.record:Labels", {"join": "join", "model": "nerf-full", **one("capture")}),
             last(
                 "report", "report", "pipelines.report.record:Report",
