@@ -202,10 +202,10 @@ def strangers_command(runs: Path, pairs: int, seed: int, store: Where | None, as
 @click.option("--preset", type=click.Choice(["quick", "standard", "best"]), default="standard", show_default=True)
 @click.option("--set", "sets", multiple=True, metavar="STAGE.PARAM=VALUE", help="One parameter, repeatable.")
 @click.option("--until", metavar="STAGE", help="Stop after this stage; icp is enough to judge the transform.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Stages at a time.")
+@click.option("--jobs", type=click.IntRange(1), help="Stages at a time.  [default: 2, on one core 1]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def parts_command(
-    objects: int, first: int, seed: int, views: int, size: int, printed: bool, until: str | None, jobs: int, as_json: bool,
+    objects: int, first: int, seed: int, views: int, size: int, printed: bool, until: str | None, jobs: int | None, as_json: bool,
     **options: Any,
 ) -> int:  # fmt: skip
     """Render procedural parts, register them, and say by kind of symmetry how often that was right.
@@ -268,7 +268,7 @@ def request_of(dataset: str, objid: tuple[int, ...], **options: Any) -> Request:
     return request
 
 
-def registered(request: Request, until: str | None, jobs: int) -> int:
+def registered(request: Request, until: str | None, jobs: int | None) -> int:
     """What `regpipe run` does; the worst status of all objects."""
     from pipelines.cli.drive import How, drive
     from pipelines.cli.setup import objects_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,15 +21,21 @@ class How:
 
     engine: str = "local"
     jobs: int | None = None
-    """Stages at a time: one here, what the cluster holds on Ray."""
+    """Stages at a time: two here if there are two cores, what the cluster holds on Ray."""
     ray_address: str = "auto"
+
+    @property
+    def here(self) -> int:
+        """Stages at a time on this machine: both halves of an object side by side."""
+        return self.jobs or min(2, os.cpu_count() or 1)
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Who carries out the stages of `run`."""
     options = [
         click.option(
-            "--jobs", type=click.IntRange(1), help="Stages at a time, each in a process.  [default: 1; of Ray: all that fit]"
+            "--jobs", type=click.IntRange(1),
+            help="Stages at a time, each in a process.  [default: 2, on one core 1; of Ray: all that fit]",
         ),
         click.option(
             "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
@@ -52,7 +59,7 @@ def engine_of(how: How, device: str) -> Any:
         return OnRay(how.ray_address, how.jobs, device)
     from pipelines.engines.local import Local
 
-    return Local(how.jobs or 1, device)
+    return Local(how.here, device)
 
 
 def worst(statuses: list[int]) -> int:

@@ -30,8 +30,8 @@ def tell(request: Request, wanted: list[int | None], until: str | None, forced: 
         show(rows_of(order, set(chain.todo), until, forced, expected, request.device), order.name)
         work, path = chain.left(expected)
         works, longest, stages = works + work, max(longest, path), stages + len(chain.todo)
-    where = f"on Ray ({how.ray_address})" if how.engine == "ray" else f"here, {how.jobs or 1} at a time"
-    least = max(longest, works / (how.jobs or 1)) if how.engine == "local" or how.jobs else longest
+    where = f"on Ray ({how.ray_address})" if how.engine == "ray" else f"here, {how.here} at a time"
+    least = max(longest, works / (how.jobs or how.here)) if how.engine == "local" or how.jobs else longest
     click.echo(f"{counted(stages, 'stage')} of {counted(len(wanted), 'object')} {where}: {clock(works)} of work, done in {clock(least)} at best")
     return Exit.ACCEPTED
 
