@@ -14,7 +14,7 @@ BRANCHES = {name: f"poses-{name}" for name in sorted(known())}
 
 NEEDS = {
     "capture": Needs(seconds=1.5, memory_mib=300, lower="capture.max_size"),
-    "nerf": Needs(seconds=99, memory_mib=700, gpus=0.25, batch="rays", lower="nerf.rays or nerf.fine_grid"),
+    "nerf": Needs(seconds=90, memory_mib=700, gpus=0.25, batch="rays", lower="nerf.rays or nerf.fine_grid"),
     "clouds": Needs(seconds=2, memory_mib=700, lower="clouds.points"),
     "correspondences": Needs(seconds=5, memory_mib=1_200, lower="correspondences.views"),
     "embedding": Needs(seconds=65, memory_mib=1_200, gpus=0.25, batch="crops", lower="embedding.crops"),
@@ -25,7 +25,7 @@ NEEDS = {
     "join": Needs(seconds=1, memory_mib=900, lower="verify.points"),
     "icp": Needs(seconds=0.7, memory_mib=700, lower="icp.points"),
     "fuse": Needs(seconds=5, memory_mib=1_700, lower="fuse.grid"),
-    "full": Needs(seconds=100, memory_mib=1_200, gpus=0.25, batch="rays", lower="full.rays or full.grid"),
+    "full": Needs(seconds=55, memory_mib=1_200, gpus=0.25, batch="rays", lower="full.rays or full.grid"),
     "labels": Needs(seconds=0.1, memory_mib=1_000),
     "report": Needs(seconds=2, memory_mib=800, lower="report.pictures"),
 }
