@@ -80,7 +80,7 @@ def test_a_dry_run_tells_and_makes_nothing(tmp_path: Path, capsys: pytest.Captur
     told = call(*run)
     assert "24 stages of 2 objects here, 2 at a time" in told and "only if verify asks" in told
     (nerf,) = [line.split() for line in told[: told.index("obj_000002")].splitlines() if " nerf-up " in line]
-    assert nerf == ["nerf-up", "missing", "1", "0.25", nerf[4], "99.0", "first", "run"]
+    assert nerf == ["nerf-up", "missing", "1", "0.25", nerf[4], "90.0", "first", "run"]
     some = call(*run, "--until", "clouds", "--device", "cpu")
     assert "10 stages of 2 objects" in some and "verify" not in some and "0.25" not in some
     assert not list((tmp_path / "runs/.store").glob("tiny/*/*/*"))
