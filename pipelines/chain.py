@@ -29,7 +29,7 @@ NEEDS = {
     "labels": Needs(seconds=0.1, memory_mib=1_000),
     "report": Needs(seconds=2, memory_mib=800, lower="report.pictures"),
 }
-"""By section, of the standard preset on two shared cores: seconds are medians of 13 objects, memory is that of the bundled example and a
+"""By section, of the standard preset on two shared cores: seconds are medians of 10 or 13 objects, memory is that of the bundled example and a
 fifth more; that of the learned stages and all shares of a GPU are guesses."""
 
 

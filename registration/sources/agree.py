@@ -10,6 +10,7 @@ import numpy as np
 from registration.geometry.rigid import Array, Rigid
 from registration.sources.base import HalfModel
 from registration.sources.evidence import cost_of, judge
+from registration.sources.prints import different
 from registration.sources.witness import Witness, pulled
 from registration.verify.params import VerifyParams
 
@@ -17,8 +18,6 @@ POINTS = 2_000
 """Points of each half that are held against the other capture."""
 FIT_WEIGHT = 5.0
 """What the networks' likelihood of a place counts beside the other evidence: places near each other say nearly the same."""
-SAME_DEG, SAME_SHARE = 2.0, 0.02
-"""Transforms nearer than this, of the diameter, came to the same place."""
 OFFERED, LEAST_CHANCE = 8, 1e-3
 """So many of them are offered to every image, those at least so likely."""
 
@@ -40,22 +39,9 @@ def agreed(
     weights = VerifyParams()
     reach = weights.reach * size
     a, b = (Witness.of(half, POINTS, rng) for half in (up, down))
-    found = []
-    for guess in guesses:
-        T = pulled(a, b, guess, reach)
-        found.append(Agreed(T, FIT_WEIGHT * fit(T) - cost_of(judge(a, b, T, size, reach), weights)))
-    return different(found, size)
-
-
-def different(found: list[Agreed], size: float) -> list[Agreed]:
-    """The likeliest first, those that came to the same place counted once."""
-    kept: list[Agreed] = []
-    for new in sorted(found, key=lambda one: -one.worth):
-        T = new.T_up_from_down
-        near = (k.T_up_from_down for k in kept)
-        if all(T.angle_deg(k) > SAME_DEG or np.linalg.norm(T.t - k.t) > SAME_SHARE * size for k in near):
-            kept.append(new)
-    return kept
+    settled = [pulled(a, b, guess, reach) for guess in guesses]
+    costs = [(cost_of(judge(a, b, T, size, reach), weights) - FIT_WEIGHT * fit(T), T) for T in settled]
+    return [Agreed(T, -cost) for cost, T in different(costs, size)]
 
 
 def chances(found: list[Agreed]) -> Array:  # (n,)
