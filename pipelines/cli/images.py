@@ -40,7 +40,7 @@ def told(found: list[OfImage]) -> list[str]:
     out = []
     for f in found:
         reference = "up" if f.half == "down" else "down"
-        out.append(f"  {f.half} {f.image}: {len(f.score)} poses, x_cam = R x_{reference} + t (score 0 is chance)")
+        out.append(f"  {f.half} {f.image}: {len(f.score)} poses, x_cam = R x_{reference} + t (first what all images together find likeliest; score of this one, 0 is chance)")
         for T, score, shared in zip(f.T_cam_from_reference, f.score, f.shared, strict=True):
             turn = np.degrees(Rotation.from_matrix(T[:3, :3]).as_rotvec())
             R, t = (" ".join(f"{v:7.1f}" for v in row) for row in (turn, T[:3, 3]))
