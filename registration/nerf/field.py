@@ -143,7 +143,7 @@ def make_field(
     flat = np.flatnonzero(kept.ravel())
     rows = np.zeros(sdf.size, np.int64)
     rows[flat] = np.arange(1, len(flat) + 1)
-    values = np.concatenate([[FAR], np.clip(sdf.ravel()[flat], -3 * FAR, 3 * FAR)]).astype(np.float32)[:, None]
+    values = np.concatenate([[FAR], np.clip(sdf.ravel()[flat], -3 * FAR, 3 * FAR)]).astype(np.float32).reshape(-1, 1)
     tint = np.full((len(flat) + 1, 3), 0.5, np.float32)
     if colour is not None:
         tint[1:] = colour.reshape(-1, 3)[flat]

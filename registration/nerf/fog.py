@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy, max_pool3d, softplus
 from registration.data.crop import pieces_of
 from registration.geometry.camera import Cameras
 from registration.geometry.hull import Box
+from registration.nerf import quick
 from registration.nerf.field import corner_rows, corner_weights, gathered
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import SURE_PX, Rays
@@ -27,6 +28,8 @@ CLEARED = 0.02
 """Thinner fog than this, with all that is around it, is looked at no more."""
 THICKEN, THICKEN_FROM = 10.0, 0.6
 """The fog becomes so many times denser from this share of the steps on."""
+BLOTCH_WEIGHT = 0.1
+"""How firmly the fog's tint is held to that of the neighbours."""
 PRUNED_AT = (0.5, 0.7, 0.84)
 LEAST_SHARE, CLEAR = 0.25, 1.0
 """This share of the cameras must look into a cavity, through fog of less than this thickness."""
@@ -83,6 +86,15 @@ def see(
     fog: Fog, o: torch.Tensor, d: torch.Tensor, jitter: torch.Tensor, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Brightness and opacity of rays, each (rays,); one sample a voxel."""
+    if o.device.type == "cpu":
+        return quick.FogSight.apply(fog.raw, fog.tint, fog, o, d, jitter, view_terms(d), scale).unbind(1)
+    return see_by_torch(fog, o, d, jitter, scale)
+
+
+def see_by_torch(
+    fog: Fog, o: torch.Tensor, d: torch.Tensor, jitter: torch.Tensor, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same on any device."""
     box, step = fog.box, fog.box.step
     t0, t1 = box_span(box, o, d)
     n = max(1, int(((t1 - t0).amax() / step).ceil()))
@@ -115,12 +127,24 @@ def fog_loss(
     off = (shade * pick(fog.gain, rays.view[drawn]) - rays.colour[drawn].mean(1)).abs()
     error = (off * sure).sum() / sure.sum().clamp_min(1)
     seen = binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), (0.5 + edge).clamp(0, 1))
+    even = jumps(fog, at, params.fog_even_weight * scale, BLOTCH_WEIGHT)
+    return error + params.opacity_weight * seen + even, float(error.detach())
+
+
+def jumps(fog: Fog, at: torch.Tensor, by_jump: float, by_blotch: float) -> torch.Tensor:
+    """How far density and tint jump from voxels to the next ones, weighed."""
+    if at.device.type == "cpu":
+        return quick.fog_jumps(fog, at, (by_jump, by_blotch))
+    return jumps_by_torch(fog, at, by_jump, by_blotch)
+
+
+def jumps_by_torch(fog: Fog, at: torch.Tensor, by_jump: float, by_blotch: float) -> torch.Tensor:
+    """The same on any device."""
     later = fog.later[at]
     there = (later > 0).float()
     jump = (softplus(pick(fog.raw, at))[:, None] - softplus(pick(fog.raw, later))).abs() * there
     blotch = (pick(fog.tint, at)[:, None] - pick(fog.tint, later)).abs().mean(2) * there
-    even = params.fog_even_weight * scale * jump.mean() + 0.1 * blotch.mean()
-    return error + params.opacity_weight * seen + even, float(error.detach())
+    return by_jump * jump.mean() + by_blotch * blotch.mean()
 
 
 def density(fog: Fog, scale: float) -> NDArray[np.float32]:  # box.shape

@@ -18,7 +18,7 @@ from registration.nerf.record import Coarse
 from registration.nerf.render import Marks
 
 LIFTS = (2, 4, 8)
-"""Coarser grids, by so many voxels, that the surface is moved by as well: a whole face shifts in one step."""
+"""Coarser grids, by so many voxels, that the surface is moved by as well, each over the next: a whole face shifts in one step."""
 KEPT_BAND = 7.5
 """Voxels within this many of the surface are kept."""
 ADAM = (0.9, 0.99)
@@ -47,10 +47,11 @@ class Level:
 
     def settle(self) -> None:
         """Bring the field's distances up to date with the tables."""
-        total = sum((stretched(grid[0, 0], self.field.box.shape) for grid in self.lifts), torch.zeros(()))
-        lift = total.reshape(-1).index_select(0, self.field.voxels).clone()
-        lift[0] = 0
-        self.field.sdf = self.own + lift[:, None]
+        total = self.lifts[-1][0, 0]
+        for grid in reversed(self.lifts[:-1]):
+            total = grid[0, 0] + stretched(total, tuple(grid.shape[2:]))
+        dense = stretched(total, self.field.box.shape).reshape(-1)
+        self.field.sdf = self.own + dense.index_select(0, self.field.voxels)[:, None]
 
     def mark(self, soft: float) -> None:
         """Look where the surface is."""
@@ -91,7 +92,7 @@ def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch
         table.requires_grad_(True)
         level.rates.append(params.shape_rate if name.startswith("lift") else rate.get(name, params.light_rate))
     groups = [{"params": [t], "lr": r} for t, r in zip(level.tables().values(), level.rates, strict=True)]
-    level.optimiser = torch.optim.Adam(groups, betas=ADAM)
+    level.optimiser = torch.optim.Adam(groups, betas=ADAM, fused=True)
     level.settle()
     return level
 

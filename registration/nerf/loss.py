@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import binary_cross_entropy
 
+from registration.nerf import quick
 from registration.nerf.field import gathered
 from registration.nerf.light import TERMS
 from registration.nerf.params import NerfParams
@@ -16,6 +17,8 @@ from registration.nerf.render import Marks, Seen, find_samples, lit, look, pick
 if TYPE_CHECKING:
     from registration.nerf.level import Level
 
+STRIDE = 0.5
+"""Voxels between two samples of a ray."""
 CERTAIN = 0.9
 """A ray this opaque, or this clear, is right: to push it further would push the surface outwards."""
 FAR_VOXELS = 4.0
@@ -35,7 +38,7 @@ def loss_of(
 ) -> tuple[torch.Tensor, float]:
     """Colour inside the masks, silhouettes, a smooth true distance; and the mean colour error."""
     o, d, view = rays.origins[drawn], rays.directions[drawn], rays.view[drawn]
-    step = 0.5 * level.field.box.step
+    step = STRIDE * level.field.box.step
     owner, t = find_samples(level.marks, o, d, step, jitter)
     light = pick(level.light.each(), view)
     seen = look(level.field, owner, t, o, d, step, soft, light)
@@ -86,6 +89,14 @@ def misplaced(seen: Seen, rays: Rays, drawn: torch.Tensor, voxel: float) -> torc
 
 def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tensor:
     """Little bending near the surface, a gradient of length one, and colours like the neighbours'."""
+    if at.device.type == "cpu":
+        weights = params.smooth_weight, params.distance_weight, params.even_weight
+        return quick.bends(at, level.neighbours, level.field.sdf[:, 0], level.field.colour, weights)
+    return smoothness_by_torch(level, at, params)
+
+
+def smoothness_by_torch(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tensor:
+    """The same on any device."""
     rows = level.neighbours[at]
     whole = (rows > 0).all(1)
     rows, at = rows[whole], at[whole]

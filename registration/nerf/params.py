@@ -19,8 +19,10 @@ class NerfParams:
     """Steps of the surface before shadows tell where a lamp is."""
     coarse_steps: int = 500
     fine_steps: int = 250
+    fog_rays: int = 1024
+    """Rays per step of the fog."""
     rays: int = 2048
-    """Rays per step."""
+    """Rays per step of the surface."""
     tolerated_views: int = 2
     """Views that may disagree before a voxel is carved from the hull: masks are never perfect."""
     fog_rate: float = 0.3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from registration.geometry.hull import Box
+from registration.nerf import quick
 from registration.nerf.field import Field, blended, corner_weights, gathered
 from registration.nerf.light import TERMS, harmonics
 
@@ -74,6 +75,15 @@ def find_samples(
     marks: Marks, origins: torch.Tensor, directions: torch.Tensor, step: float, jitter: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Steps of rays near the surface, up to where a ray is inside solid: (owner ray, mm along it), ascending."""
+    if origins.device.type == "cpu":
+        return quick.samples(marks, origins, directions, step, jitter, BLOCK)
+    return find_samples_by_torch(marks, origins, directions, step, jitter)
+
+
+def find_samples_by_torch(
+    marks: Marks, origins: torch.Tensor, directions: torch.Tensor, step: float, jitter: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same on any device."""
     t0, t1 = box_span(marks.box, origins, directions)
     per_block = max(1, round(BLOCK * marks.box.step / step))
     stride = per_block * step
@@ -108,6 +118,17 @@ def look(
     light: torch.Tensor,  # (rays, 12) of each ray's view
 ) -> Seen:
     """Volume rendering of a signed distance without bias: a ray is half stopped where it reaches zero, however flat."""
+    if origins.device.type == "cpu":
+        given = field.sdf[:, 0], field.colour, light, origins, directions, owner, t, field, step, beta
+        return seen_of(quick.Sight.apply(*given))
+    return look_by_torch(field, owner, t, origins, directions, step, beta, light)
+
+
+def look_by_torch(
+    field: Field, owner: torch.Tensor, t: torch.Tensor, origins: torch.Tensor, directions: torch.Tensor, step: float,
+    beta: float, light: torch.Tensor,
+) -> Seen:  # fmt: skip
+    """The same on any device."""
     along = directions.t().index_select(1, owner)  # (3, m)
     rows, share = field.corners(origins.t().index_select(1, owner) + t * along)
     sdf, gradient = blended(pick(field.sdf[:, 0], rows), share)
@@ -128,7 +149,7 @@ def weigh(owner: torch.Tensor, thickness: torch.Tensor) -> torch.Tensor:  # (m,)
     first = torch.ones_like(owner, dtype=torch.bool)
     first[1:] = owner[1:] != owner[:-1]
     base = before[first][torch.cumsum(first, 0) - 1]
-    return torch.exp(-(before - base)).float() * (1 - torch.exp(-thickness))
+    return torch.exp(-(before - base)).to(thickness.dtype) * (1 - torch.exp(-thickness))
 
 
 def composite(
@@ -141,7 +162,11 @@ def composite(
 ) -> Seen:
     """Front to back over ragged samples; ``owner`` ascends."""
     stack = torch.cat([colour, gradient, torch.stack([t, torch.ones_like(t)])]) * weigh(owner, thickness)
-    out = torch.zeros(rays, 11, device=t.device).index_add(0, owner, stack.t())
+    return seen_of(torch.zeros(rays, 11, device=t.device, dtype=t.dtype).index_add(0, owner, stack.t()))
+
+
+def seen_of(out: torch.Tensor) -> Seen:  # (rays, 11)
+    """The columns by name."""
     normal = torch.nn.functional.normalize(out[:, 6:9], dim=1, eps=1e-6)
     return Seen(out[:, :3], out[:, 3:6], out[:, 10], out[:, 9] / out[:, 10].clamp_min(1e-6), normal)
 
@@ -149,6 +174,14 @@ def composite(
 @torch.no_grad()
 def lit(marks: Marks, points: torch.Tensor, toward: torch.Tensor) -> torch.Tensor:  # (m, 3) mm, (m, 3) -> (m,) 0..1
     """How freely a lamp is seen from places on the surface, by the depth in voxels to which its ray dips into solid."""
+    if points.device.type == "cpu":
+        return quick.lit(marks, points, toward, SHADOW_FROM)
+    return lit_by_torch(marks, points, toward)
+
+
+@torch.no_grad()
+def lit_by_torch(marks: Marks, points: torch.Tensor, toward: torch.Tensor) -> torch.Tensor:
+    """The same on any device."""
     box = marks.box
     size = torch.tensor(box.shape, device=points.device)
     low = torch.as_tensor(box.low, dtype=points.dtype, device=points.device)

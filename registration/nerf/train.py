@@ -34,7 +34,7 @@ FOG_RIM_PX = 3.0
 HELD_EVERY, LEAST_VIEWS = 15, 12
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
-SMOOTH_AT = 20_000
+SMOOTH_AT = 10_000
 """Voxels per step that are held to their neighbours."""
 
 
@@ -124,13 +124,18 @@ def note(at: Progress, errors: list[float]) -> None:
         errors.clear()
 
 
+def some(of: int, count: int, dice: torch.Generator) -> torch.Tensor:  # (count,)
+    """Numbers below ``of`` by chance, in order: what lies together is read together."""
+    return torch.sort(torch.randint(of, (count,), generator=dice)).values
+
+
 def train_fog(
     fog: Fog, rays: Rays, params: NerfParams, at: Progress, body: dict | None, file: Path, told: Told
 ) -> None:
     """Let the fog clear where the cameras look through, and thicken where they do not."""
     rates = {"raw": params.fog_rate, "tint": params.colour_rate, "gain": params.light_rate}
     groups = [{"params": [table], "lr": rates[name]} for name, table in fog.tables().items()]
-    optimiser = torch.optim.Adam(groups, betas=ADAM)
+    optimiser = torch.optim.Adam(groups, betas=ADAM, fused=True)
     if body is not None:
         checkpoint.restore_fog(fog, optimiser, body)
     close = torch.nonzero(rays.edge > -FOG_RIM_PX)[:, 0]
@@ -142,9 +147,9 @@ def train_fog(
             note(at, errors)
             at.step = step
             checkpoint.write(file, at, checkpoint.fog_body(fog, optimiser))
-        drawn = close[torch.randint(len(close), (params.rays,), generator=at.dice).to(close.device)]
-        jitter = torch.rand(params.rays, generator=at.dice).to(close.device)
-        even_at = torch.randint(1, len(fog.raw), (SMOOTH_AT,), generator=at.dice).to(close.device)
+        drawn = close[some(len(close), params.fog_rays, at.dice).to(close.device)]
+        jitter = torch.rand(params.fog_rays, generator=at.dice).to(close.device)
+        even_at = 1 + some(len(fog.raw) - 1, SMOOTH_AT, at.dice).to(close.device)
         for group, rate in zip(optimiser.param_groups, rates.values(), strict=True):
             group["lr"] = rate * min(1.0, 1.5 - share)
         loss, error = fog_loss(fog, rays, drawn, jitter, even_at, share, params)
@@ -193,9 +198,9 @@ def run_level(
                 note(at, errors)
                 at.step = step
                 save()
-        drawn = torch.randint(rays, (params.rays,), generator=at.dice).to(device)
+        drawn = some(rays, params.rays, at.dice).to(device)
         jitter = torch.rand(params.rays, generator=at.dice).to(device)
-        smooth_at = torch.randint(1, len(level.own), (SMOOTH_AT,), generator=at.dice).to(device)
+        smooth_at = 1 + some(len(level.own) - 1, SMOOTH_AT, at.dice).to(device)
         level.slow(share)
         level.settle()
         errors.append(stepped(drawn, jitter, smooth_at, soft, share))

@@ -17,8 +17,9 @@ from registration.verify.belief import Belief, believe, some_right
 from registration.verify.body import Body, bare_masks
 from registration.verify.params import IcpParams, VerifyParams
 from registration.verify.record import Registration, Verdict
-from registration.verify.rivals import Sameness, turned
-from registration.verify.symmetry import symmetries_of
+from registration.verify.rivals import LEAST_TURN_DEG, Sameness, turned
+from registration.verify.spin import Round
+from registration.verify.symmetry import axis_of, symmetries_of
 
 NEAR_DEG, NEAR_SHARE = 1.0, 0.01
 """Transforms nearer than this came to the same place."""
@@ -64,6 +65,12 @@ class Court:
         body = Body.common(self.up, self.down, c.T, self.params.voxels)
         bare = bare_masks(body, self.up, self.down, c.T)
         return replace(c, evidence=replace(c.evidence, bare=bare), body=body)
+
+    def relieved(self, c: Candidate, around: Round | None) -> Candidate:
+        """Hear what is not round, too, where the body nearly is."""
+        if around is None:
+            return c
+        return replace(c, evidence=replace(c.evidence, relief=around.unlike(self.down, c.T)))
 
     def near(self, a: Candidate, b: Candidate) -> bool:
         """Whether both came to the same place."""
@@ -111,12 +118,29 @@ class Trial:
             for T in turned(best.body, best.T, self.court.diameter, params.turns):
                 self.found.append(self.court.touched(T, best.source))
                 tick(done := done + 1, total)
-        ranked = []
-        for c in self.court.likeliest(self.found):
-            ranked.append(self.look(c))
-            tick(done := done + 1, total)
+        around = self.around(best)
+        ranked: list[Candidate] = []
+        for c in [*self.spun(best, around), *self.court.likeliest(self.found)]:
+            if not any(self.court.near(c, other) for other in ranked):
+                ranked.append(self.court.relieved(self.look(c), around))
+            tick(done := min(done + 1, total), total)
         tick(total, total)
         return verdict_of(self.court, sorted(ranked, key=self.court.cost), self.guesses)
+
+    def around(self, best: Candidate) -> Round | None:
+        """The axis of the best hypothesis' body, if it is nearly round."""
+        if best.body is None:
+            return None
+        motions = [c.T @ best.T.inverse() for c in self.court.likeliest(self.found)]
+        axes = [axis_of(M) for M in motions if M.angle_deg() > LEAST_TURN_DEG]
+        return Round.of(best.body, self.court.up, self.court.diameter, axes)
+
+    def spun(self, best: Candidate, around: Round | None) -> list[Candidate]:
+        """The best hypothesis turned about that axis: quick evidence hardly tells these apart, so all are looked at."""
+        if around is None:
+            return []
+        turns = around.turns(self.court.down, best.T, self.court.params.spins)
+        return [self.court.touched(T, best.source) for T in turns]
 
     def look(self, c: Candidate) -> Candidate:
         """Look closely, once."""
@@ -179,7 +203,7 @@ def reasons_of(ranked: list[Candidate], belief: Belief, params: VerifyParams) ->
 SAID = {
     "mask": "points outside the masks", "free": "points in free space", "deep": "cavities that do not fit",
     "apart": "the gap between the surfaces", "colour": "the print", "bare": "parts of the masks that stay bare",
-    "same_side": "the side that both captures would have looked at",
+    "relief": "what is not round on them", "same_side": "the side that both captures would have looked at",
 }  # fmt: skip
 
 

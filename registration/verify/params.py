@@ -17,6 +17,8 @@ class VerifyParams:
     """Share of the diameter that is a plain contradiction in free space."""
     turns: int = 24
     """Turns that leave the best hypothesis' body nearly as it is and are judged beside it."""
+    spins: int = 12
+    """Turns of a nearly round body about its axis that are judged beside it, by what is not round on it."""
     looked_at: int = 16
     """The likeliest hypotheses, which are rendered into the images too."""
     margin: float = 30.0
@@ -30,6 +32,8 @@ class VerifyParams:
     apart_cost: float = 6.4
     colour_cost: float = 53.0
     bare_cost: float = 820.0
+    relief_cost: float = 20.0
+    """Set by hand, below what it is worth on parts with holes: on a rough round part it is noise."""
     same_side_cost: float = 12.0
     """Captures that look at the same side contradict that the object was turned over."""
     doubt_mask: float = 4800.0
@@ -46,8 +50,8 @@ class VerifyParams:
     """Probability that is kept back for what no part of the calibration was like."""
     accept: float = 0.99
     """Confidence from which the registration is accepted."""
-    same: float = 0.015
-    """Transforms that move the model's surface less than this share of the diameter give the same model."""
+    same: float = 0.02
+    """Transforms that move 95 % of the model's surface less than this share of the diameter give the same model."""
     same_print: float = 0.15
     """And if they move its print onto one that is unlike it by less than this."""
 

@@ -23,6 +23,7 @@ class Verdict:
     tilt: Array  # (n,)
     colour: Array  # (n,)
     bare: Array  # (n,)
+    relief: Array  # (n,)
     turned: Array  # (n,) degrees
     overlap: Array  # (n,)
     chamfer_mm: Array  # (n,)

@@ -1,0 +1,143 @@
+"""The compiled kernels as steps of torch: what the field's inner loops are on the processor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from registration.geometry.hull import Box
+    from registration.nerf.field import Field
+    from registration.nerf.fog import Fog
+    from registration.nerf.render import Marks
+
+
+def arrays(*tensors: torch.Tensor) -> list[np.ndarray]:
+    """The same memory for numpy."""
+    return [t.detach().contiguous().numpy() for t in tensors]
+
+
+def tensors(*found: np.ndarray) -> list[torch.Tensor]:
+    """The same memory for torch."""
+    return [torch.from_numpy(a) for a in found]
+
+
+def grid_of(box: Box) -> tuple[Any, ...]:
+    """Lower corner, side of a voxel and shape, as kernels take them."""
+    return np.asarray(box.low, float), float(box.step), tuple(int(n) for n in box.shape)
+
+
+class Sight(torch.autograd.Function):
+    """What rays see of a signed distance: (rays, 11), the columns of `render.composite`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, sdf: torch.Tensor, colour: torch.Tensor, light: torch.Tensor, o: torch.Tensor, d: torch.Tensor,
+        owner: torch.Tensor, t: torch.Tensor, field: Field, step: float, beta: float,
+    ) -> torch.Tensor:  # fmt: skip
+        """Distances (v,), colours (v, 3), light (rays, 12), rays (rays, 3) twice, samples (m,) twice."""
+        from registration.nerf.kernels import surface
+
+        low, side, shape = grid_of(field.box)
+        table = surface.packed(*arrays(sdf, colour))
+        given = (
+            *arrays(owner, t, o, d), low, side, shape, *arrays(field.rows), table, *arrays(light), float(beta),
+            0.5 * step / side,
+        )  # fmt: skip
+        out, weight, after = surface.see(*given)
+        ctx.given = (*given, weight, after)
+        return torch.from_numpy(out)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of the first five."""
+        from registration.nerf.kernels import surface
+
+        table, light, o, d = tensors(*surface.ask(*ctx.given, *arrays(grads[0])))
+        return table[:, 0].contiguous(), table[:, 1:].contiguous(), light, o, d, None, None, None, None, None
+
+
+class FogSight(torch.autograd.Function):
+    """Brightness and opacity of rays through fog: (rays, 2)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, raw: torch.Tensor, tint: torch.Tensor, fog: Fog, o: torch.Tensor, d: torch.Tensor,
+        jitter: torch.Tensor, terms: torch.Tensor, scale: float,
+    ) -> torch.Tensor:  # fmt: skip
+        """Density before softplus (v,), tint (v, 6)."""
+        from registration.nerf.kernels import fog as kernel
+
+        low, side, shape = grid_of(fog.box)
+        high = np.asarray(fog.box.high, float)
+        rays, live, rows = arrays(o, d, jitter, terms), *arrays(fog.live), *arrays(fog.rows)
+        given = (*rays, low, high, side, shape, live, rows, *arrays(raw, tint), float(scale))
+        out = kernel.see(*given)
+        ctx.given = (*given, out)
+        return torch.from_numpy(out.copy())
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of the first two."""
+        from registration.nerf.kernels import fog as kernel
+
+        return (*tensors(*kernel.ask(*ctx.given, *arrays(grads[0]))), None, None, None, None, None, None)
+
+
+class Told(torch.autograd.Function):
+    """A loss of two tables whose gradients a kernel has found already."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, first: torch.Tensor, second: torch.Tensor, loss: float, *grads: torch.Tensor
+    ) -> torch.Tensor:
+        """The loss, as a number that has gradients."""
+        ctx.grads = [g.reshape(t.shape) for g, t in zip(grads, (first, second), strict=True)]
+        return torch.tensor(loss, dtype=first.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of both tables."""
+        return grads[0] * ctx.grads[0], grads[0] * ctx.grads[1], None, None, None
+
+
+def bends(
+    at: torch.Tensor, neighbours: torch.Tensor, sdf: torch.Tensor, colour: torch.Tensor, weights: tuple[float, ...]
+) -> torch.Tensor:
+    """Bending, stretching and blotches around voxels, weighed and summed."""
+    from registration.nerf.kernels import even
+
+    loss, *grads = even.bends(*arrays(at, neighbours, sdf, colour), *weights)
+    return Told.apply(sdf, colour, loss, *tensors(*grads))  # type: ignore[no-any-return]
+
+
+def fog_jumps(fog: Fog, at: torch.Tensor, weights: tuple[float, ...]) -> torch.Tensor:
+    """Jumps of density and of tint between voxels, weighed and summed."""
+    from registration.nerf.kernels import even
+
+    loss, *grads = even.fog_jumps(*arrays(at, fog.later, fog.raw, fog.tint), *weights)
+    return Told.apply(fog.raw, fog.tint, loss, *tensors(*grads))  # type: ignore[no-any-return]
+
+
+def samples(
+    marks: Marks, o: torch.Tensor, d: torch.Tensor, step: float, jitter: torch.Tensor, per_side: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Steps of rays near the surface: owner ray and distance along it."""
+    from registration.nerf.kernels import march
+
+    low, side, shape = grid_of(marks.box)
+    voxel, block, o_, d_, jitter_ = arrays(marks.voxel, marks.block.reshape(-1), o, d, jitter)
+    blocks, high = tuple(int(n) for n in marks.block.shape), np.asarray(marks.box.high, float)
+    owner, t = march.samples(voxel, shape, block, blocks, per_side, low, high, side, o_, d_, float(step), jitter_)
+    return torch.from_numpy(owner), torch.from_numpy(t)
+
+
+def lit(marks: Marks, points: torch.Tensor, toward: torch.Tensor, first: int) -> torch.Tensor:
+    """How freely a lamp is seen from places on the surface."""
+    from registration.nerf.kernels import march
+
+    low, side, shape = grid_of(marks.box)
+    sdf, points_, toward_ = arrays(marks.sdf, points, toward)
+    return torch.from_numpy(march.free_ways(sdf, shape, low, side, points_, toward_, first))
