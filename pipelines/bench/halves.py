@@ -12,19 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from pipelines.bench.score import surface, truths
+from pipelines.bench.score import truths
 from pipelines.bucket import open_store
 from pipelines.halves import kept
 from pipelines.store import Store, Where
 from registration.data.capture import Capture
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
-from registration.geometry.distance import chamfer_parts
+from registration.geometry.distance import surface_distance
+from registration.geometry.hull import signed_mask_distance
 from registration.geometry.mesh import TriMesh, read_mesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import views_of
+from registration.nerf.rays import SURE_PX
 from registration.nerf.record import Cloud, Clouds, NerfHalf
+from registration.nerf.views import render_views
 from registration.progress import silent
 from registration.sources.base import HalfModel
 
@@ -34,20 +37,9 @@ SEEN_BY = 3
 """The surface that this many views see must be covered."""
 
 
-def distance_to(mesh: TriMesh, points: Array) -> Array:  # (n, 3) -> (n,)
-    """Distance of points to a surface: exact to the faces of the nearest of many samples."""
-    from trimesh.triangles import closest_point
-
-    samples, face, _ = mesh.sample(200_000, np.random.default_rng(0))
-    near = face[np.asarray(KDTree(samples).query(points, k=6)[1])]  # (n, 6)
-    triangles = mesh.vertices[mesh.faces[near.ravel()]]
-    closest = closest_point(triangles, np.repeat(points, 6, axis=0))
-    return np.linalg.norm(closest.reshape(-1, 6, 3) - points[:, None], axis=2).min(1)
-
-
 def judge(cloud: Cloud, capture: Capture, mesh: TriMesh, d: float) -> dict[str, float]:
     """Mean and 95th percentile of the cloud's error, the share of it on the surface, the share of the seen surface it covers."""
-    off = distance_to(mesh, cloud.points) / d
+    off = surface_distance(cloud.points, mesh, np.random.default_rng(0)) / d
     samples, face, _ = mesh.sample(20_000, np.random.default_rng(1))
     normals = mesh.face_normals()[face]
     views = views_of(samples, normals, capture, Caster(mesh.vertices, mesh.faces), 1e-3 * d, 0.15)
@@ -58,11 +50,21 @@ def judge(cloud: Cloud, capture: Capture, mesh: TriMesh, d: float) -> dict[str, 
     }  # fmt: skip
 
 
-def two_sided(vertices: Array, faces: NDArray, truth: Path, d: float) -> float:
-    """Mean Chamfer distance of a mesh to the true surface and back, between 20,000 points on each."""
-    points = TriMesh(vertices, faces).sample(20_000, np.random.default_rng(0))[0]
-    there, back = chamfer_parts(points, surface(truth.with_suffix(".ply")))
-    return float(there.mean() + back.mean()) / 2 / d
+def inside(half: NerfHalf, capture: Capture) -> float:
+    """Median PSNR of the held-out views in their masks, a pixel off the border: where an image is known to show the object."""
+    held = capture.only(half.held_out)
+    views, decibels = render_views(half, held.cameras, half.light[half.held_out]), []
+    for image, rgb, mask in zip(views.rgb, held.rgb, held.mask, strict=True):
+        sure = signed_mask_distance(mask) > SURE_PX
+        decibels.append(-10 * np.log10(max(float(((image - rgb / 255.0)[sure] ** 2).mean()), 1e-10)))
+    return float(np.median(decibels))
+
+
+def two_sided(vertices: Array, faces: NDArray, true: TriMesh, d: float) -> float:
+    """Mean distance of 20,000 places of a mesh to the triangles of the true surface, and back; the mean of both."""
+    mesh, rng = TriMesh(vertices, faces), np.random.default_rng(0)
+    ways = (surface_distance(a.sample(20_000, rng)[0], b, rng).mean() for a, b in ((mesh, true), (true, mesh)))
+    return float(np.mean([float(way) for way in ways])) / d
 
 
 def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool) -> dict[str, Any]:
@@ -70,11 +72,7 @@ def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool)
     parts = [(models[0], Rigid.identity()), (models[1], T)]
     fused = fuse(parts, FuseParams(), np.random.default_rng(0))
     mesh = read_mesh(truth.with_suffix(".ply"))
-    again = mesh.sample(20_000, np.random.default_rng(1))[0]
-    out: dict[str, Any] = {
-        "fused": two_sided(fused.vertices, fused.faces, truth, d),
-        "least": float(np.mean([p.mean() for p in chamfer_parts(again, surface(truth.with_suffix(".ply")))])) / d,
-    }
+    out: dict[str, Any] = {"fused": two_sided(fused.vertices, fused.faces, mesh, d)}
     if full:
         from registration.fuse.whole import whole_of
         from registration.nerf.params import FullParams
@@ -83,7 +81,7 @@ def wholes(models: list[HalfModel], T: Rigid, truth: Path, d: float, full: bool)
             start, file = time.monotonic(), Path(folder) / "checkpoint.pt"
             model = whole_of(parts, fused, FullParams(), 0, "cpu", file, silent)
             out |= {"joint_seconds": time.monotonic() - start, "kept": model.joint}
-        out["joint"] = two_sided(model.fused.vertices, model.fused.faces, truth, d)
+        out["joint"] = two_sided(model.fused.vertices, model.fused.faces, mesh, d)
     return out
 
 
@@ -102,7 +100,7 @@ def score_object(store: Store, name: str, truth: Path, whole: bool, full: bool) 
             continue
         cloud: Cloud = getattr(clouds[0], half)
         row |= judge(cloud, capture[0], true, d)
-        row |= {"psnr": nerf[0].psnr, "iou": nerf[0].mask_iou, "seconds": float(nerf[1]["seconds"])}
+        row |= {"psnr": nerf[0].psnr, "inside": inside(nerf[0], capture[0]), "iou": nerf[0].mask_iou, "seconds": float(nerf[1]["seconds"])}
         models.append(HalfModel(capture[0], nerf[0], cloud))
     if whole and len(models) == 2:
         rows[0] |= wholes(models, T, truth, d, full)
@@ -118,6 +116,6 @@ def score_halves(runs: Path, truth: Path, store: Where | None, whole: bool, full
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Of every column, over the rows that have it."""
-    known = "mean", "p95", "within", "cover", "psnr", "iou", "seconds", "least", "fused", "joint", "joint_seconds"
+    known = "mean", "p95", "within", "cover", "psnr", "inside", "iou", "seconds", "fused", "joint", "joint_seconds"
     names = [n for n in known if any(n in r for r in rows)]
     return {n: float(np.median([r[n] for r in rows if n in r])) for n in names}

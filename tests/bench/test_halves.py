@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.bench.halves import distance_to, judge, medians
+from pipelines.bench.halves import judge, medians, two_sided
 from registration.geometry.mesh import diameter
+from registration.geometry.rigid import Rigid
 from registration.nerf.record import Cloud
 from tests.geometry.bodies import capture_of, knob
 
@@ -41,10 +42,13 @@ def test_what_is_not_covered_is_missed() -> None:
     assert 0.3 < half["cover"] < 0.7 and half["mean"] < 1e-4
 
 
-def test_distance_is_to_faces_not_to_samples() -> None:
+def test_two_surfaces_a_little_apart_are_so_far_from_each_other() -> None:
     mesh = knob()
-    points, face, _ = mesh.sample(500, np.random.default_rng(5))
-    assert np.allclose(distance_to(mesh, points + 0.5 * mesh.face_normals()[face]), 0.5, atol=0.1)
+    moved = mesh.moved(Rigid(np.eye(3), np.array([0, 0, 500.0])))
+    assert two_sided(mesh.vertices, mesh.faces, mesh, 1.0) < 2e-3
+    grown = mesh.vertices + 0.5 * mesh.vertex_normals()
+    assert 0.45 < two_sided(grown, mesh.faces, mesh, 1.0) < 0.55
+    assert two_sided(moved.vertices, moved.faces, mesh, 500.0) > 0.8
 
 
 def test_medians_leave_out_what_is_missing() -> None:
