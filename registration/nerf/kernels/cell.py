@@ -100,3 +100,9 @@ def span(o, d, low, high):
         a, b = (low[k] - o[k]) * inverse, (high[k] - o[k]) * inverse
         enter, leave = max(enter, min(a, b)), min(leave, max(a, b))
     return enter, leave
+
+
+@compiled
+def place(o, d, t, low, step):
+    """Where a ray is after t, in voxels."""
+    return (o[0] + t * d[0] - low[0]) / step, (o[1] + t * d[1] - low[1]) / step, (o[2] + t * d[2] - low[2]) / step

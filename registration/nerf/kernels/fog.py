@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from registration.nerf.kernels.cell import cell, compiled, corners, sigmoid, softplus, span, weights
+from registration.nerf.kernels.cell import cell, compiled, corners, place, sigmoid, softplus, span, weights
 
 THICKEST = 20.0
 """A sample stops no more light than this thickness does."""
@@ -30,12 +30,6 @@ def dense_at(g, live, rows, raw, shape):
     for k in range(8):
         value += w[k] * raw[eight[k]]
     return True, eight, w, value
-
-
-@compiled
-def place(o, d, t, low, step):
-    """Where a ray is after t, in voxels."""
-    return (o[0] + t * d[0] - low[0]) / step, (o[1] + t * d[1] - low[1]) / step, (o[2] + t * d[2] - low[2]) / step
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from registration.nerf.kernels.cell import blend, cell, compiled, corners, slope_weights, weights
+from registration.nerf.kernels.cell import blend, cell, compiled, corners, place, slope_weights, weights
 
 THINNEST = np.exp(-20.0)
 """A sample lets this share of the light through at least."""
@@ -62,12 +62,6 @@ def values(table, rows):
         float(table[rows[0], 0]), float(table[rows[1], 0]), float(table[rows[2], 0]), float(table[rows[3], 0]),
         float(table[rows[4], 0]), float(table[rows[5], 0]), float(table[rows[6], 0]), float(table[rows[7], 0]),
     )  # fmt: skip
-
-
-@compiled
-def place(o, d, t, low, step):
-    """Where a ray is after t, in voxels."""
-    return (o[0] + t * d[0] - low[0]) / step, (o[1] + t * d[1] - low[1]) / step, (o[2] + t * d[2] - low[2]) / step
 
 
 @compiled
