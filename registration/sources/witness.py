@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registration.data.capture import Capture
+from registration.geometry.compiled import compiled
 from registration.geometry.hull import hull_depth, signed_mask_distance
 from registration.geometry.icp import Side, align
 from registration.geometry.paint import Printed
@@ -62,16 +63,42 @@ def outside_masks(
     points: Array, trust: Array, capture: Capture, distances: NDArray[np.float32]
 ) -> float:  # (n, 3), (n,)
     """Mean over views and points, in the capture's frame, of how far they fall outside the masks, beyond one pixel."""
-    cameras, total, trust = capture.cameras, 0.0, trust / max(float(trust.sum()), 1e-9)
-    limit = np.array([cameras.width - 1, cameras.height - 1])
-    for i, distance in enumerate(distances):
-        uv, z = cameras.project(i, points)
-        xy = np.clip(np.rint(uv), 0, limit).astype(int)
-        beyond = np.abs(uv - xy).max(1)  # a point outside the crop is outside the mask, and by how much
-        beyond = np.where(beyond > 0.51, beyond, 0)
-        out = np.clip(beyond - distance[xy[:, 1], xy[:, 0]] - 1.0, 0, SATURATED_PX) / SATURATED_PX
-        total += float(trust @ np.where(z > 0, out, 1.0))
-    return total / len(distances)
+    cameras, share = capture.cameras, trust / max(float(trust.sum()), 1e-9)
+    given = (np.ascontiguousarray(a, float) for a in (points, share, cameras.K, cameras.R, cameras.t))
+    return float(outside(*given, np.ascontiguousarray(distances)))
+
+
+@compiled
+def turned(M, x, y, z):
+    """A matrix (3, 3) times a vector."""
+    return (
+        M[0, 0] * x + M[0, 1] * y + M[0, 2] * z, M[1, 0] * x + M[1, 1] * y + M[1, 2] * z,
+        M[2, 0] * x + M[2, 1] * y + M[2, 2] * z,
+    )  # fmt: skip
+
+
+@compiled
+def outside(points, share, K, R, t, distances):
+    """The same, of arrays that lie in one piece."""
+    views, height, width = distances.shape
+    total = 0.0
+    for i in range(views):
+        for n in range(len(points)):
+            x, y, z = turned(R[i], points[n, 0], points[n, 1], points[n, 2])
+            x, y, z = x + t[i, 0], y + t[i, 1], z + t[i, 2]
+            if z <= 0:
+                total += share[n]
+                continue
+            u, v, deep = turned(K[i], x, y, z)
+            deep = deep if abs(deep) >= 1e-9 else 1e-9
+            u, v = u / deep, v / deep
+            x, y = min(max(np.rint(u), 0.0), width - 1.0), min(max(np.rint(v), 0.0), height - 1.0)
+            beyond = max(abs(u - x), abs(v - y))  # a point outside the crop is outside the mask, and by how much
+            if beyond <= 0.51:
+                beyond = 0.0
+            off = beyond - distances[i, int(y), int(x)] - 1.0
+            total += share[n] * min(max(off, 0.0), SATURATED_PX) / SATURATED_PX
+    return total / views
 
 
 def turned_deg(up: Witness, down: Witness, T_up_from_down: Rigid) -> float:

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-
-def compiled(kernel: Callable[..., Any]) -> Any:
-    """A kernel as machine code, kept beside this file as Python keeps its own; sums have one order, whatever the load.
-
-    Only a change of the file that a kernel stands in makes it be compiled anew: after a change here, touch the others.
-    """
-    how = {"error_model": "numpy", "nogil": True}
-    try:
-        return njit(cache=True, **how)(kernel)
-    except RuntimeError:  # nowhere to keep it
-        return njit(**how)(kernel)
+from registration.geometry.compiled import compiled
 
 
 @compiled

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from registration.nerf.kernels.cell import cell, compiled, corners, place, sigmoid, softplus, span, weights
+from registration.geometry.compiled import compiled
+from registration.nerf.kernels.cell import cell, corners, place, sigmoid, softplus, span, weights
 
 THICKEST = 20.0
 """A sample stops no more light than this thickness does."""

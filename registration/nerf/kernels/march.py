@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from registration.nerf.kernels.cell import compiled, span
+from registration.geometry.compiled import compiled
+from registration.nerf.kernels.cell import span
 
 
 @compiled

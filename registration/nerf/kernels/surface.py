@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from registration.nerf.kernels.cell import blend, cell, compiled, corners, place, slope_weights, weights
+from registration.geometry.compiled import compiled
+from registration.nerf.kernels.cell import blend, cell, corners, place, slope_weights, weights
 
 THINNEST = np.exp(-20.0)
 """A sample lets this share of the light through at least."""
