@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from registration.geometry.distance import Solid
 from registration.geometry.hull import Box
@@ -16,6 +17,10 @@ from registration.sources.witness import Witness
 
 COVER_VIEWS, COVER_PX = 8, 4.0
 """Views of each capture that are looked at, and the depth beyond which an uncovered pixel is no worse."""
+
+
+BLURRED = 6.0
+"""Distances beyond so many voxels are cut off before a body is smoothed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,13 @@ class Body:
             return None
         grid = (both / box.step).reshape(box.shape).astype(np.float32)
         return cls(Solid.from_field(box.low, box.step, grid), iso_surface(grid, box.low, box.step))
+
+    def smoothed(self, blur: float) -> Body:
+        """Without what is smaller than a blur, mm: the grain of a learned surface is not symmetric, its shape may be."""
+        grid = gaussian_filter(self.solid.grid.clip(-BLURRED, BLURRED), blur / self.solid.step)
+        if not (grid < 0).any() or not (grid > 0).any():
+            return self
+        return Body(Solid.from_field(self.solid.low, self.solid.step, grid), iso_surface(grid, self.solid.low, self.solid.step))
 
     def moved_by(self, M: Rigid, points: Array) -> float:  # (n, 3) on the surface
         """How far a motion moves the surface off itself, mm: 95 % of it lies nearer, there and back."""

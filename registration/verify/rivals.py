@@ -18,6 +18,8 @@ from registration.verify.params import VerifyParams
 ROTATIONS, LEAST_TURN_DEG, APART_DEG = 6_000, 15.0, 9.0
 NEARLY = 0.03
 """A turn under which the outline changes by less than this share of the diameter is worth a trial."""
+GRAIN = 0.02
+"""Share of the diameter below which the halves' surfaces are rough: it is smoothed before the model is held against itself, turned."""
 
 
 def turned(body: Body, T_up_from_down: Rigid, diameter: float, most: int) -> list[Rigid]:
@@ -36,8 +38,8 @@ class Sameness:
     def __init__(self, body: Body, up: Witness, down: Witness, T: Rigid, diameter: float, params: VerifyParams) -> None:
         """By the model that ``T`` gives."""
         rng = np.random.default_rng(0)
-        self.body, self.diameter, self.params = body, diameter, params
-        self.points = body.mesh.sample(params.points, rng)[0]
+        self.body, self.diameter, self.params = body.smoothed(GRAIN * diameter), diameter, params
+        self.points = self.body.mesh.sample(params.points, rng)[0]
         a, b = up.printed, down.printed
         self.whole: Printed | None = None
         if min(a.strength(), b.strength()) >= PRINTED:
