@@ -49,7 +49,8 @@ class Level:
         """Bring the field's distances up to date with the tables."""
         total = self.lifts[-1][0, 0]
         for grid in reversed(self.lifts[:-1]):
-            total = grid[0, 0] + stretched(total, tuple(grid.shape[2:]))
+            x, y, z = grid.shape[2:]
+            total = grid[0, 0] + stretched(total, (x, y, z))
         dense = stretched(total, self.field.box.shape).reshape(-1)
         self.field.sdf = self.own + dense.index_select(0, self.field.voxels)[:, None]
 

@@ -45,7 +45,8 @@ class Body:
 
     def smoothed(self, blur: float) -> Body:
         """Without what is smaller than a blur, mm: the grain of a learned surface is not symmetric, its shape may be."""
-        grid = gaussian_filter(self.solid.grid.clip(-BLURRED, BLURRED), blur / self.solid.step)
+        near = self.solid.grid.clip(-BLURRED, BLURRED)
+        grid = np.asarray(gaussian_filter(near, blur / self.solid.step), np.float32)
         if not (grid < 0).any() or not (grid > 0).any():
             return self
         return Body(Solid.from_field(self.solid.low, self.solid.step, grid), iso_surface(grid, self.solid.low, self.solid.step))
