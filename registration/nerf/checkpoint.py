@@ -70,7 +70,7 @@ def level_body(level: Level) -> dict[str, object]:
     return {
         "tables": tables, "optimiser": level.optimiser.state_dict(), "low": box.low.tolist(), "voxel": box.step,
         "shape": list(box.shape), "rows": level.field.rows, "voxels": level.field.voxels, "bases": level.light.bases,
-        "coarse": coarse,
+        "shared": level.light.shared, "gain": level.light.gain, "coarse": coarse,
     }  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def restore_level(body: dict, params: NerfParams) -> Level:
     """The level as it was."""
     t, shape = body["tables"], body["shape"]
     box = Box(np.array(body["low"]), body["voxel"], (shape[0], shape[1], shape[2]))
-    light = Light(body["bases"], t["shared"], t["gain"], t["rest"])
+    light = Light(body["bases"], body["shared"], body["gain"])
     field_ = Field(box, body["rows"], body["voxels"], t["own"], t["colour"])
     level = assemble(field_, [t[f"lift{n}"] for n in range(len(LIFTS))], light, t["slack"], params)
     level.optimiser.load_state_dict(body["optimiser"])

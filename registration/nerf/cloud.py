@@ -95,7 +95,8 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
     caster = Caster(mesh.vertices, mesh.faces)
     views, agreed = agreement(half, points, normals, colours, capture, caster, params.min_cosine)
     confidence = np.minimum(views / ENOUGH_VIEWS, 1) * agreed * sharpness(half, points)
-    kept = (views >= params.min_views) & (confidence >= params.min_confidence)
+    enough = max(params.min_views, round(params.min_share * len(capture)))
+    kept = (views >= enough) & (confidence >= params.min_confidence)
     return Cloud(points[kept], normals[kept], colours[kept], views[kept], confidence[kept].astype(np.float32))
 
 

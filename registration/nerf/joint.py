@@ -13,7 +13,7 @@ from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rigid import Array, Rigid
-from registration.nerf.lamp import GREY, better_light
+from registration.nerf.lamp import GREY, light_on
 from registration.nerf.light import Light
 from registration.nerf.rays import Rays, mask_distances, rays_of
 
@@ -30,7 +30,7 @@ def joint_rays(captures: Sequence[Capture], device: str) -> Rays:
 
 def joint_light(captures: Sequence[Capture], mesh: TriMesh, lift: float) -> Light:
     """A light for each capture: views know the terms of their own capture's light and nothing of the others'."""
-    lights = [better_light(capture, mesh, GREY, lift) for capture in captures]
+    lights = [light_on(capture, mesh, GREY, lift) for capture in captures]
     terms = sum(light.bases.shape[2] for light in lights)
     bases, at = [], 0
     for light in lights:
@@ -38,15 +38,15 @@ def joint_light(captures: Sequence[Capture], mesh: TriMesh, lift: float) -> Ligh
         wide[..., at : at + light.bases.shape[2]] = light.bases
         bases.append(wide)
         at += light.bases.shape[2]
-    shared, gain, rest = (torch.cat([getattr(light, n) for light in lights]) for n in ("shared", "gain", "rest"))
-    return Light(torch.cat(bases), shared, gain, rest)
+    shared, gain = (torch.cat([getattr(light, n) for light in lights]) for n in ("shared", "gain"))
+    return Light(torch.cat(bases), shared, gain)
 
 
 def own_light(light: Light, views: NDArray[np.int64]) -> Light:
     """The light of some views of one capture, without the terms of the others'."""
     here = torch.from_numpy(views).to(light.bases.device)
     terms = (light.bases[here] != 0).any(0).any(0)
-    return Light(light.bases[here][..., terms], light.shared[terms], light.gain[here], light.rest[here])
+    return Light(light.bases[here][..., terms], light.shared[terms], light.gain[here])
 
 
 def turned(vectors: torch.Tensor, R: torch.Tensor) -> torch.Tensor:  # (n, 3), (3, 3) -> (n, 3)

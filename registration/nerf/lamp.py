@@ -1,4 +1,4 @@
-"""The first guess of a capture's light: even light, and a lamp if its shadows are seen."""
+"""A capture's light: even light, and a lamp if its shadows are seen."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.geometry.camera import pixel_grid
-from registration.geometry.hull import Box
-from registration.geometry.mesh import TriMesh, iso_surface
+from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
 from registration.nerf.light import TERMS, Light, fitted, harmonics, lamp_frames, light_bases, upright
@@ -105,12 +104,18 @@ def likeliest(
 
 
 def find_lamp(
-    spots: Spots, caster: Caster, even: list[Array], views: int, frames: list[Array], lift: float
-) -> tuple[int, Array] | None:
-    """The frame that a lamp is fixed to, and its direction (3,) there; None if no lamp explains the images better."""
+    spots: Spots, caster: Caster, even: list[Array], views: int, frames: list[Array], lift: float,
+    known: tuple[int, Array] | None,
+) -> tuple[int, Array] | None:  # fmt: skip
+    """The frame that a lamp is fixed to, and its direction (3,) there; None if no lamp explains the images better.
+
+    One that is ``known`` is bettered only; else every direction in every frame is looked at.
+    """
     bright = spots.by_view(spots.brightness, views)
     alone = fitted(even, bright)
-    k, direction = likeliest(spots, caster, np.concatenate(even) * alone[1][spots.view, None], alone[1], frames, lift)
+    k, direction = known or likeliest(
+        spots, caster, np.concatenate(even) * alone[1][spots.view, None], alone[1], frames, lift
+    )
 
     def judged(w: Array) -> tuple[float, float]:
         lamp = spots.by_view(lamp_shade(spots, caster, frames[k], w, lift)[:, None], views)
@@ -129,25 +134,16 @@ def find_lamp(
     return (k, direction) if worth else None
 
 
-def first_light(capture: Capture, box: Box, sdf: NDArray[np.float32]) -> Light:
-    """The even light that explains the images best on a first guess of the surface, all of it of one colour."""
-    mesh = iso_surface(sdf, box.low, box.step)
-    caster = Caster(mesh.vertices, mesh.faces)
-    spots = spots_of(capture, mesh, caster, GREY)
-    bases = light_bases(capture.cameras, upright(capture.cameras))
-    even = even_terms(spots, bases)
-    shared, gain, _ = fitted(even, spots.by_view(spots.brightness, len(capture)))
-    return light_from(bases, np.concatenate([shared, np.zeros(9)]), gain)
-
-
-def better_light(capture: Capture, mesh: TriMesh, grey: float, lift: float) -> Light:
+def light_on(
+    capture: Capture, mesh: TriMesh, grey: float, lift: float, known: tuple[int, Array] | None = None
+) -> Light:
     """The light that explains the images best on a surface all of one colour, with a lamp if its shadows are seen."""
     caster = Caster(mesh.vertices, mesh.faces)
     spots, views = spots_of(capture, mesh, caster, grey), len(capture)
     up = upright(capture.cameras)
     bases, frames = light_bases(capture.cameras, up), lamp_frames(capture.cameras, up)
     even, bright = even_terms(spots, bases), spots.by_view(spots.brightness, views)
-    found = find_lamp(spots, caster, even, views, frames, lift)
+    found = find_lamp(spots, caster, even, views, frames, lift, known)
     lamp = np.zeros(9)
     if found is None:
         shared, gain, _ = fitted(even, bright)
@@ -168,4 +164,4 @@ def even_terms(spots: Spots, bases: NDArray[np.float32]) -> list[Array]:  # each
 def light_from(bases: NDArray[np.float32], shared: Array, gain: Array) -> Light:
     """Tables of a light."""
     to = lambda a: torch.from_numpy(np.asarray(a, np.float32))  # noqa: E731
-    return Light(to(bases), to(shared), to(gain), torch.zeros(len(bases), TERMS))
+    return Light(to(bases), to(shared), to(gain))

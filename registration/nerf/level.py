@@ -43,7 +43,7 @@ class Level:
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned, in the optimiser's order."""
         lifts = {f"lift{n}": grid for n, grid in enumerate(self.lifts)}
-        return {"own": self.own, "colour": self.field.colour, "slack": self.slack, **self.light.tables(), **lifts}
+        return {"own": self.own, "colour": self.field.colour, "slack": self.slack, **lifts}
 
     def settle(self) -> None:
         """Bring the field's distances up to date with the tables."""
@@ -87,11 +87,10 @@ def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch
         "own": params.shape_rate,
         "colour": params.colour_rate,
         "slack": params.mask_rate,
-        "gain": params.light_rate / 2,
     }
     for name, table in level.tables().items():
         table.requires_grad_(True)
-        level.rates.append(params.shape_rate if name.startswith("lift") else rate.get(name, params.light_rate))
+        level.rates.append(params.shape_rate if name.startswith("lift") else rate[name])
     groups = [{"params": [t], "lr": r} for t, r in zip(level.tables().values(), level.rates, strict=True)]
     level.optimiser = torch.optim.Adam(groups, betas=ADAM, fused=True)
     level.settle()
@@ -105,8 +104,7 @@ def make_level(
     """Start a level from signed distances in its own voxels."""
     field = make_field(box, sdf, KEPT_BAND, colour, device)
     lifts = [torch.zeros(1, 1, *(max(2, -(-n // k) + 1) for n in box.shape), device=device) for k in LIFTS]
-    own = Light(*(t.detach().clone().to(device) for t in (light.bases, light.shared, light.gain, light.rest)))
-    return assemble(field, lifts, own, slack.detach().clone().to(device), params)
+    return assemble(field, lifts, light.to(device), slack.detach().clone().to(device), params)
 
 
 def as_coarse(level: Level, sdf: NDArray[np.float32]) -> Coarse:

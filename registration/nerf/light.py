@@ -1,4 +1,4 @@
-"""The light of a capture: even light and a lamp, one for all views, and each view's exposure and small remainder."""
+"""The light of a capture: even light and a lamp, one for all views, and each view's exposure."""
 
 from __future__ import annotations
 
@@ -75,22 +75,29 @@ def shade(
 
 @dataclass
 class Light:
-    """Parameters of all views' light."""
+    """All views' light. It is found by least squares on the surface as it is, never learned along with it.
+
+    Learned, it drifts: shadows that are still wrong pull every view's exposure, and the colours follow.
+    """
 
     bases: torch.Tensor  # (views, 12, 36) fixed
     shared: torch.Tensor  # (36,)
     gain: torch.Tensor  # (views,) exposure
-    rest: torch.Tensor  # (views, 9) what the shared light leaves over
 
     def each(self) -> torch.Tensor:  # (views, 12)
-        """Every view's own light. The lamp stays as it was found: shadows that are still wrong would dim it."""
-        no_lamp = torch.zeros(len(self.rest), 3, device=self.rest.device)
-        even, lamp = self.bases[:, :TERMS] @ self.shared, self.bases[:, TERMS:] @ self.shared.detach()
-        return self.gain[:, None] * torch.cat([even, lamp], 1) + torch.cat([self.rest, no_lamp], 1)
+        """Every view's own light."""
+        return self.gain[:, None] * (self.bases @ self.shared)
 
-    def tables(self) -> dict[str, torch.Tensor]:
-        """What is learned."""
-        return {"shared": self.shared, "gain": self.gain, "rest": self.rest}
+    def lamp(self) -> tuple[int, Array] | None:
+        """The frame that the lamp is fixed to, and its direction (3,) there; None if there is none."""
+        lamps = self.shared[3 * TERMS : 3 * TERMS + 9].reshape(3, 3).cpu().numpy().astype(float)
+        strength = np.linalg.norm(lamps, axis=1)
+        k = int(strength.argmax())
+        return (k, lamps[k] / strength[k]) if strength[k] > 0 else None
+
+    def to(self, device: str | torch.device) -> Light:
+        """A copy on a device."""
+        return Light(*(t.detach().clone().to(device) for t in (self.bases, self.shared, self.gain)))
 
 
 def fitted(terms: list[Array], brightness: list[Array], rounds: int = 8) -> tuple[Array, Array, Array]:

@@ -53,9 +53,7 @@ def loss_of(
     error = (bounded * weight).sum() / weight.sum().clamp_min(1)
     slack = pick(level.slack - level.slack.mean(), view)
     loss = error + params.opacity_weight * silhouette(seen, edge, slack) + smoothness(level, smooth_at, params)
-    loss = (
-        loss + (level.light.rest**2).mean() + params.depth_weight * misplaced(seen, rays, drawn, level.field.box.step)
-    )
+    loss = loss + params.depth_weight * misplaced(seen, rays, drawn, level.field.box.step)
     return loss, float(((off * weight).sum() / weight.sum().clamp_min(1)).detach())
 
 

@@ -14,7 +14,7 @@ class NerfParams:
     """Voxels along the longest side while the shape is found."""
     fine_grid: int = 96
     """Voxels along the longest side while it is sharpened."""
-    fog_steps: int = 500
+    fog_steps: int = 800
     rough_steps: int = 300
     """Steps of the surface before shadows tell where a lamp is."""
     coarse_steps: int = 500
@@ -33,6 +33,7 @@ class NerfParams:
     """Learning rate of the signed distance, voxels."""
     colour_rate: float = 0.02
     light_rate: float = 0.01
+    """Learning rate of the views' exposures in the fog."""
     mask_rate: float = 0.02
     """Learning rate of how many pixels too small each view's mask is."""
     soft_coarse: float = 1.0
@@ -49,7 +50,7 @@ class NerfParams:
     smooth_weight: float = 0.1
     distance_weight: float = 0.02
     """How firmly the field is held to a true distance (a gradient of length one)."""
-    even_weight: float = 1.0
+    even_weight: float = 4.0
     """How firmly the colour is held to that of the neighbours."""
     checkpoint_every: int = 25
     """Steps between two looks at where the surface is; a checkpoint is written at each."""
@@ -71,6 +72,8 @@ class CloudParams:
     """Points drawn on each half before those that no view sees are dropped."""
     min_views: int = 2
     """A point seen by fewer views is dropped."""
+    min_share: float = 0.05
+    """So is one that is seen by less than this share of the views."""
     min_confidence: float = 0.1
     """A point that can be trusted less is dropped."""
     min_cosine: float = 0.15

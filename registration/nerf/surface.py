@@ -15,7 +15,7 @@ from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
 from registration.nerf.cloud import seen_by
 from registration.nerf.field import FAR
-from registration.nerf.lamp import GREY, LIFT, better_light
+from registration.nerf.lamp import GREY, LIFT, light_on
 from registration.nerf.level import KEPT_BAND, Level, make_level
 from registration.nerf.light import Light, shade
 from registration.nerf.params import NerfParams
@@ -123,7 +123,7 @@ def level_around(
 def level_of(sdf: NDArray[np.float32], capture: Capture, box: Box, params: NerfParams, device: str) -> Level:
     """A level with these distances in voxels, and the light and the colours that explain the images best on them."""
     mesh = iso_surface(sdf, box.low, box.step)
-    light = better_light(capture, mesh, GREY, LIFT * box.step)
+    light = light_on(capture, mesh, GREY, LIFT * box.step)
     colour = np.full((*box.shape, 3), GREY, np.float32)
     band = np.abs(sdf) <= KEPT_BAND
     nearest = KDTree(mesh.vertices).query(box.points()[band.ravel()])[1]

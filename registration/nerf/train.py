@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.geometry.hull import Box, hull_box, hull_depth
-from registration.geometry.mesh import iso_surface
+from registration.geometry.mesh import TriMesh, iso_surface
+from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
 from registration.nerf.field import tint_at
 from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
 from registration.nerf.hollow import filled
-from registration.nerf.lamp import LIFT, better_light, first_light
+from registration.nerf.lamp import GREY, LIFT, light_on
 from registration.nerf.level import ADAM, Level, as_coarse, finer, make_level
+from registration.nerf.light import Light
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import Rays, mask_distances, rays_of
@@ -34,6 +36,8 @@ FOG_RIM_PX = 3.0
 HELD_EVERY, LEAST_VIEWS = 15, 12
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
+RELIT_AT = 0.5
+"""The light is found anew when this share of a level's steps is done."""
 SMOOTH_AT = 10_000
 """Voxels per step that are held to their neighbours."""
 
@@ -87,7 +91,8 @@ def train(
         start = opened(hull, density(fog, THICKEN), box, capture.cameras)
         start = filled(start, box, [capture])
         slack = torch.zeros(len(capture), device=device)
-        level = make_level(box, start, None, first_light(capture, box, start), slack, params, device)
+        light = light_on(capture, iso_surface(start, box.low, box.step), GREY, LIFT * box.step)
+        level = make_level(box, start, None, light, slack, params, device)
         at.phase, at.step = 1, 0
     plan = (
         (params.rough_steps, params.soft_coarse, params.coarse_grid),
@@ -96,7 +101,7 @@ def train(
     )
     while at.phase <= len(plan):
         count, soft, next_grid = plan[at.phase - 1]
-        train_level(level, rays.without(at.dropped), params, soft, count, at, file, told)
+        train_level(level, rays.without(at.dropped), capture, params, soft, count, at, file, told)
         if next_grid:
             level, odd = moved_on(level, capture, params, next_grid)
             at.dropped = odd if next_grid == params.fine_grid else []
@@ -109,12 +114,16 @@ def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) ->
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
     mesh = iso_surface(sdf, box.low, box.step)
-    grey = max(float(np.median(tint_at(level.field, mesh.vertices))) / 255, DARK)
-    light = better_light(capture, mesh, grey, LIFT * box.step)
-    device = str(level.slack.device)
-    moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, device)
+    light = relit(level, mesh, capture, None)
+    moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, str(level.slack.device))
     moved.coarse = as_coarse(level, sdf)
     return moved, odd_views(mesh, capture).tolist()
+
+
+def relit(level: Level, mesh: TriMesh, capture: Capture, known: tuple[int, Array] | None) -> Light:
+    """The light that explains the images best on the level's surface, all of its usual colour."""
+    grey = max(float(np.median(tint_at(level.field, mesh.vertices))) / 255, DARK)
+    return light_on(capture, mesh, grey, LIFT * level.field.box.step, known)
 
 
 def note(at: Progress, errors: list[float]) -> None:
@@ -164,11 +173,16 @@ def train_fog(
 
 
 def train_level(
-    level: Level, rays: Rays, params: NerfParams, soft_start: float, steps: int, at: Progress, file: Path, told: Told
-) -> None:
-    """All steps of one level of a half."""
+    level: Level, rays: Rays, capture: Capture, params: NerfParams, soft_start: float, steps: int, at: Progress,
+    file: Path, told: Told,
+) -> None:  # fmt: skip
+    """All steps of one level of a half; when half of them are done the light is found anew."""
 
-    def stepped(drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, _: float) -> float:
+    def stepped(drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, share: float) -> float:
+        if share - 1 / steps < RELIT_AT <= share:
+            box = level.field.box
+            mesh = iso_surface(level.field.dense(), box.low, box.step)
+            level.light = relit(level, mesh, capture, level.light.lamp()).to(level.own.device)
         loss, error = loss_of(level, rays, drawn, jitter, smooth_at, soft, params)
         level.optimiser.zero_grad()
         loss.backward()

@@ -108,7 +108,7 @@ def test_samples_and_shadows_are_those_of_torch() -> None:
 def level() -> Level:
     """A level around the ball, its tables stirred."""
     dice = torch.Generator().manual_seed(3)
-    light = Light(torch.zeros(2, 12, 36), torch.zeros(36), torch.ones(2), torch.zeros(2, 9))
+    light = Light(torch.zeros(2, 12, 36), torch.zeros(36), torch.ones(2))
     out = make_level(BOX, ball(), None, light, torch.zeros(2), NerfParams(), "cpu")
     with torch.no_grad():
         out.own.add_(0.3 * torch.randn(out.own.shape, generator=dice))

@@ -12,7 +12,7 @@ from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster, depth_image
-from registration.nerf.lamp import better_light
+from registration.nerf.lamp import light_on
 from registration.nerf.light import lamp_frames, shade, upright
 from registration.nerf.render import Marks, lit
 from tests.geometry.bodies import capture_of, socket
@@ -42,14 +42,23 @@ def photographed(mesh: TriMesh, frame: int, strength: float) -> Capture:
 @pytest.mark.parametrize("frame", [0, 1, 2])
 def test_the_lamp_is_found_in_the_frame_that_it_is_fixed_to(frame: int) -> None:
     mesh = socket()
-    lamp = better_light(photographed(mesh, frame, 0.6), mesh, 0.6, 0.5).shared[27:].numpy().reshape(3, 3)
+    lamp = light_on(photographed(mesh, frame, 0.6), mesh, 0.6, 0.5).shared[27:].numpy().reshape(3, 3)
     assert not np.delete(lamp, frame, 0).any()
     strength = np.linalg.norm(lamp[frame])
     assert lamp[frame] @ TOWARD / strength > np.cos(np.radians(4)) and 0.5 < strength < 0.7
 
 
+def test_a_lamp_that_is_nearly_known_is_bettered_in_its_own_frame() -> None:
+    mesh = socket()
+    off = TOWARD + np.array([0.12, 0.1, 0.1])
+    light = light_on(photographed(mesh, 0, 0.6), mesh, 0.6, 0.5, (0, off / np.linalg.norm(off)))
+    found = light.lamp()
+    assert found is not None and found[0] == 0 and found[1] @ TOWARD > np.cos(np.radians(4))
+    assert light.to("cpu").lamp() is not None
+
+
 def test_no_lamp_is_made_up() -> None:
-    assert not better_light(photographed(socket(), 0, 0.0), socket(), 0.6, 0.5).shared[27:].any()
+    assert light_on(photographed(socket(), 0, 0.0), socket(), 0.6, 0.5).lamp() is None
 
 
 def test_a_wall_shadows_what_lies_behind_it() -> None:
