@@ -105,4 +105,4 @@ def test_masks_too_large_in_some_views_are_noticed(tmp_path: Path) -> None:
     )
     level, _ = train(replace(capture, mask=mask), params, 0, "cpu", tmp_path / "c.pt", silent)
     slack = level.slack.detach().numpy()
-    assert slack[large].max() < slack[~large].min() and slack[~large].mean() - slack[large].mean() > 0.7
+    assert slack[large].max() < slack[~large].min() and slack[~large].mean() - slack[large].mean() > 0.6
