@@ -59,7 +59,7 @@ def loss_of(
 
 def bright(seen: Seen, o: torch.Tensor, d: torch.Tensor, light: torch.Tensor, marks: Marks) -> torch.Tensor:
     """Colour of rays (rays, 3) under even light and a lamp, but for where the lamp is shadowed."""
-    toward = torch.nn.functional.normalize(light[:, TERMS:].detach(), dim=1, eps=1e-9)
+    toward = torch.nn.functional.normalize(light[:, TERMS:], dim=1, eps=1e-9)
     facing = torch.nonzero((seen.lamp.detach().sum(1) > 0) & (seen.opacity.detach() > 0.1))[:, 0]
     place = o[facing] + seen.depth.detach()[facing, None] * d[facing]
     free = torch.zeros_like(seen.opacity).index_copy(0, facing, lit(marks, place, toward[facing]))

@@ -16,7 +16,7 @@ class NerfParams:
     """Voxels along the longest side while it is sharpened."""
     fog_steps: int = 800
     rough_steps: int = 300
-    """Steps of the surface before shadows tell where a lamp is."""
+    """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 500
     fine_steps: int = 250
     fog_rays: int = 1024

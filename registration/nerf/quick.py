@@ -52,11 +52,11 @@ class Sight(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the first five."""
+        """Gradients of distances, colours and rays; the light is given."""
         from registration.nerf.kernels import surface
 
-        table, light, o, d = tensors(*surface.ask(*ctx.given, *arrays(grads[0])))
-        return table[:, 0].contiguous(), table[:, 1:].contiguous(), light, o, d, None, None, None, None, None
+        table, o, d = tensors(*surface.ask(*ctx.given, *arrays(grads[0])))
+        return table[:, 0].contiguous(), table[:, 1:].contiguous(), None, o, d, None, None, None, None, None
 
 
 class FogSight(torch.autograd.Function):

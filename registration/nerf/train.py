@@ -36,8 +36,6 @@ FOG_RIM_PX = 3.0
 HELD_EVERY, LEAST_VIEWS = 15, 12
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
-RELIT_AT = 0.5
-"""The light is found anew when this share of a level's steps is done."""
 SMOOTH_AT = 10_000
 """Voxels per step that are held to their neighbours."""
 
@@ -179,7 +177,7 @@ def train_level(
     """All steps of one level of a half; when half of them are done the light is found anew."""
 
     def stepped(drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, share: float) -> float:
-        if share - 1 / steps < RELIT_AT <= share:
+        if round(share * steps) == steps // 2:
             box = level.field.box
             mesh = iso_surface(level.field.dense(), box.low, box.step)
             level.light = relit(level, mesh, capture, level.light.lamp()).to(level.own.device)

@@ -114,29 +114,10 @@ def shade_back(n, light, even, lamp):
 
 
 @compiled
-def light_back(to, n, even, lamp):
-    """What a change of both brightnesses asks of the light."""
-    x, y, z = n
-    to[0] += even
-    to[1] += even * x
-    to[2] += even * y
-    to[3] += even * z
-    to[4] += even * x * y
-    to[5] += even * y * z
-    to[6] += even * (3 * z * z - 1)
-    to[7] += even * x * z
-    to[8] += even * (x * x - y * y)
-    to[9] += lamp * x
-    to[10] += lamp * y
-    to[11] += lamp * z
-
-
-@compiled
-def look_back(ask, w, tint, n, length, even, lamp, light, to_light):
-    """What a sample's change of what is seen asks of its gradient and of its colour; the light's share is added."""
+def look_back(ask, w, tint, n, length, even, lamp, light):
+    """What a sample's change of what is seen asks of its gradient and of its colour."""
     by_even = w * (ask[0] * tint[0] + ask[1] * tint[1] + ask[2] * tint[2])
     by_lamp = w * (ask[3] * tint[0] + ask[4] * tint[1] + ask[5] * tint[2]) if lamp > 0 else 0.0
-    light_back(to_light, n, by_even, by_lamp)
     nx, ny, nz = shade_back(n, light, by_even, by_lamp)
     along = nx * n[0] + ny * n[1] + nz * n[2]
     g = (
@@ -172,9 +153,9 @@ def give(to, rows, w, w_slope, by_s, c):
 
 @compiled
 def ask(owner, t, o, d, low, step, shape, rows, table, light, beta, half, weight, after, out_grad):
-    """What a change of what rays see asks of the distances, the colours, the light, and the rays' starts and directions."""
+    """What a change of what rays see asks of the distances, the colours, and the rays' starts and directions."""
     to = np.zeros(table.shape, np.float32)
-    to_light, to_o, to_d = np.zeros((len(o), 12)), np.zeros((len(o), 3)), np.zeros((len(o), 3))
+    to_o, to_d = np.zeros((len(o), 3)), np.zeros((len(o), 3))
     later = 0.0  # what lies behind on the ray, by what is asked of it
     for i in range(len(owner) - 1, -1, -1):
         ray = owner[i]
@@ -198,7 +179,7 @@ def ask(owner, t, o, d, low, step, shape, rows, table, light, beta, half, weight
         later += w * seen
         by_s, by_slope = thick_back(s, gx * way[0] + gy * way[1] + gz * way[2], half, beta)
         by_s, by_slope = by_thick * by_s, by_thick * by_slope
-        g, c = look_back(wish, w, tint, n, length, even, lamp, light[ray], to_light[ray])
+        g, c = look_back(wish, w, tint, n, length, even, lamp, light[ray])
         ax, ay, az = g[0] + by_slope * way[0], g[1] + by_slope * way[1], g[2] + by_slope * way[2]
         give(to, eight, share, slope_weights(x, y, z, ax, ay, az), by_s, c)
         px = (by_s * gx + xy * ay + xz * az) / step
@@ -207,4 +188,4 @@ def ask(owner, t, o, d, low, step, shape, rows, table, light, beta, half, weight
         for k, (p, g_k) in enumerate(((px, gx), (py, gy), (pz, gz))):
             to_o[ray, k] += p
             to_d[ray, k] += t[i] * p + by_slope * g_k
-    return to, to_light.astype(np.float32), to_o.astype(np.float32), to_d.astype(np.float32)
+    return to, to_o.astype(np.float32), to_d.astype(np.float32)
