@@ -293,8 +293,10 @@ def main() -> None:
     rows, runs = [], args.runs.resolve()
     for truth in truths(args.truth):
         case = case_of(open_store(args.store or runs.parent / ".store"), f"{runs.name}/{truth.stem}")
-        print(truth.stem, "is compared" if case else "is not registered yet, left out", file=sys.stderr, flush=True)
-        rows += [row_of(case, truth, m, args.seed) for m in args.method if case and m not in gone]
+        of = [row_of(case, truth, m, args.seed) for m in args.method if case and m not in gone]
+        marks = ", ".join(f"{row['method']} {'right' if row['right'] else 'wrong'}" for row in of)
+        print(truth.stem, marks if case else "is not registered yet, left out", file=sys.stderr, flush=True)
+        rows += of
     print(*table(rows), *(f"{m:<17} {what}" for m, what in gone.items()), sep="\n")
     print(*(f"{p} {version(p)}" for p in sorted({p for m in packages.keys() - gone for p in packages[m]})), sep=", ")
     if args.json:

@@ -37,10 +37,10 @@ EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 0.25, 2.0, 3, 8
 """Density of a cavity; how deep in the hull one begins; how far it reaches back out; the smallest, in voxels."""
 
 
-def view_terms(d: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 6)
-    """Low harmonics of the direction of sight: all that the fog knows of light."""
+def view_terms(d: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 4)
+    """One, and the direction of sight: all that the fog knows of light."""
     x, y, z = d.unbind(1)
-    return torch.stack([torch.ones_like(x), x, y, z, x * y, x * x - y * y], 1)
+    return torch.stack([torch.ones_like(x), x, y, z], 1)
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Fog:
     later: torch.Tensor  # (v, 3) rows of the next voxels along x, y, z
     live: torch.Tensor  # (x * y * z,) bool: worth a sample
     raw: torch.Tensor  # (v,) density before softplus
-    tint: torch.Tensor  # (v, 6) brightness by direction of sight
+    tint: torch.Tensor  # (v, 4) brightness by direction of sight
     gain: torch.Tensor  # (views,) exposure
 
     def tables(self) -> dict[str, torch.Tensor]:
@@ -67,7 +67,7 @@ def make_fog(box: Box, hull: NDArray[np.float32], views: int, device: str) -> Fo
     rows[kept] = np.arange(1, len(kept) + 1)
     sy, sx = box.shape[2], box.shape[1] * box.shape[2]
     beside = np.clip(np.concatenate([[0], kept])[:, None] + np.array([sx, sy, 1]), 0, hull.size - 1)
-    raw, tint = torch.full((len(kept) + 1,), THIN), torch.zeros(len(kept) + 1, 6)
+    raw, tint = torch.full((len(kept) + 1,), THIN), torch.zeros(len(kept) + 1, 4)
     raw[0], tint[:, 0] = 5 * THIN, 0.5
     tables = (rows, rows[beside], (hull < 1).ravel())
     return Fog(

@@ -15,7 +15,7 @@ class NerfParams:
     fine_grid: int = 96
     """Voxels along the longest side while it is sharpened."""
     fog_steps: int = 800
-    rough_steps: int = 300
+    rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 500
     fine_steps: int = 250

@@ -67,7 +67,7 @@ class FogSight(torch.autograd.Function):
         ctx: Any, raw: torch.Tensor, tint: torch.Tensor, fog: Fog, o: torch.Tensor, d: torch.Tensor,
         jitter: torch.Tensor, terms: torch.Tensor, scale: float,
     ) -> torch.Tensor:  # fmt: skip
-        """Density before softplus (v,), tint (v, 6)."""
+        """Density before softplus (v,), tint (v, 4)."""
         from registration.nerf.kernels import fog as kernel
 
         low, side, shape = grid_of(fog.box)

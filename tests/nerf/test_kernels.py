@@ -14,7 +14,7 @@ from registration.geometry.hull import Box
 from registration.nerf import fog as fogs
 from registration.nerf import loss, render
 from registration.nerf.field import make_field
-from registration.nerf.fog import Fog, make_fog, view_terms
+from registration.nerf.fog import Fog, make_fog
 from registration.nerf.level import Level, make_level
 from registration.nerf.light import Light
 from registration.nerf.params import NerfParams
@@ -141,9 +141,8 @@ def test_fog_is_seen_and_asked_as_in_torch(scale: float) -> None:
     jitter = torch.rand(200, generator=torch.Generator().manual_seed(1))
     tables = [fog.raw, fog.tint]
     sides = [list(see(fog, o, d, jitter, scale)) for see in (fogs.see, fogs.see_by_torch)]
-    near(*sides)
+    near(*sides, share=5e-4)  # the kernel leaves out what adds less than 1e-4
     near(*(grown(side, tables) for side in sides), share=2e-3)
-    assert view_terms(d).shape == (200, 6)
 
 
 def test_jumps_of_fog_are_those_of_torch() -> None:
