@@ -15,6 +15,7 @@ from pipelines.store import Where
 from registration.errors import UserError
 from registration.geometry.distance import chamfer_parts
 from registration.geometry.mesh import read_mesh
+from registration.geometry.pose_error import symmetries_of
 from registration.geometry.rigid import Array, Rigid
 
 POINTS = 20_000
@@ -34,10 +35,14 @@ def truths(folder: Path) -> list[Path]:
 
 
 def judged(T: Rigid, facts: dict[str, Any], true: Array) -> dict[str, Any]:  # (n, 3)
-    """How far a transform moves the true surface off where it belongs, shares of the diameter, and whether that is right."""
+    """How far a transform moves the true surface off where it belongs, shares of the diameter, and whether that is right.
+
+    ``degrees`` is the turn to the nearest of the poses that the truth's symmetries name.
+    """
     G, d = Rigid.from_matrix(facts["T_up_from_down"]), float(facts["diameter"])
     a, b = chamfer_parts(T.apply(G.inverse().apply(true)), true)
-    degrees, mean = T.angle_deg(G), float(a.mean()) / d
+    degrees = min(T.angle_deg(symmetry @ G) for symmetry in symmetries_of(facts))
+    mean = float(a.mean()) / d
     h95 = float(max(np.quantile(a, 0.95), np.quantile(b, 0.95))) / d
     right = bool(h95 < 0.02 and (degrees < 5 or not facts.get("textured")))
     return {"degrees": degrees, "mean": mean, "h95": h95, "right": right, "loose": bool(mean < 0.1)}

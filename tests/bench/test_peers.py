@@ -88,6 +88,18 @@ def test_peers_ours_and_oracle_are_judged_alike(pair: Any, truth: Path, monkeypa
     lines = peers.table(list(rows.values()))
     assert [line.split()[0] for line in lines[1:5]] == ["fake", "lost", "ours", "oracle"]
     assert "1/1" in lines[1] and lines[1].endswith("0.0000*") and "0/1" in lines[2] and lines[2].endswith("nan!")
+    assert "turn" not in lines[0]
+
+
+def test_a_turn_counts_up_to_the_symmetries_that_the_truth_names(pair: Any, truth: Path) -> None:
+    case = (pair, [turned(92)], 7.5)
+    facts = json.loads(truth.read_text()) | {"symmetry": "exact"}
+    quarter = TRUE @ Rigid.exp([0, 0, np.pi / 2, 0, 0, 0]) @ TRUE.inverse()
+    for symmetries, told in (([], False), ([quarter.as_matrix().tolist()], True)):
+        truth.write_text(json.dumps(facts | {"symmetries_discrete": symmetries}))
+        row = peers.row_of(case, truth, "ours", 0)
+        assert row["turn"] is told and row["degrees"] == pytest.approx(2 if told else 92)
+        assert peers.table([row])[0].split() == ["right", "loose", "turn", "h95", "seconds", "exact"]
 
 
 def test_what_is_missing_is_named() -> None:
