@@ -219,7 +219,7 @@ class SurfembSource:
     def __init__(self, device: str = "auto") -> None:
         self.device = device
         self.params = PosesParams()
-        self.training = EmbeddingParams()
+        self.looks, self.training = CorrespondenceParams(), EmbeddingParams()
 
     def fit(self, reference: HalfModel, params: PosesParams, rng: np.random.Generator, tick: Tick) -> SurfembProposer:
         """Train the reference's networks; in a run, stages of their own do this and keep what they learned."""
@@ -231,7 +231,7 @@ class SurfembSource:
         """Looks, networks, keys of one half."""
         from registration.embedding.train import train
 
-        bank, seed = bank_of(half, size, CorrespondenceParams(), rng), int(rng.integers(2**31))
+        bank, seed = bank_of(half, size, self.looks, rng), int(rng.integers(2**31))
         query = first_query(self.training.start, seed)
         with TemporaryDirectory() as scratch:
             file = Path(scratch) / "checkpoint.pt"
