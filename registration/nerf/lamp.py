@@ -90,13 +90,12 @@ def likeliest(
     spots: Spots, caster: Caster, even: Array, gain: Array, frames: list[Array], lift: float
 ) -> tuple[int, Array]:
     """Of many directions in every frame the one whose lamp takes most away of what even light (m, 27) leaves over."""
-    few = np.unique(np.linspace(0, len(spots.view) - 1, SEARCHED).astype(int))
-    some, base = spots.at(few), np.linalg.qr(even[few])[0]
-    left = some.brightness - base @ (base.T @ some.brightness)
+    base = np.linalg.qr(even)[0]
+    left = spots.brightness - base @ (base.T @ spots.brightness)
     guesses: list[tuple[float, int, Array]] = []
     for k, frame in enumerate(frames):
         for direction in even_directions(DIRECTIONS):
-            lamp = lamp_shade(some, caster, frame, direction, lift) * gain[some.view]
+            lamp = lamp_shade(spots, caster, frame, direction, lift) * gain[spots.view]
             new = lamp - base @ (base.T @ lamp)
             taken = max(0.0, float(new @ left)) ** 2 / max(float(new @ new), 1e-12)
             guesses.append((taken, k, direction))
@@ -104,21 +103,20 @@ def likeliest(
 
 
 def find_lamp(
-    spots: Spots, caster: Caster, even: list[Array], views: int, frames: list[Array], lift: float,
-    known: tuple[int, Array] | None,
-) -> tuple[int, Array] | None:  # fmt: skip
+    spots: Spots, caster: Caster, even: list[Array], frames: list[Array], lift: float, known: tuple[int, Array] | None
+) -> tuple[int, Array] | None:
     """The frame that a lamp is fixed to, and its direction (3,) there; None if no lamp explains the images better.
 
     One that is ``known`` is bettered only; else every direction in every frame is looked at.
     """
-    bright = spots.by_view(spots.brightness, views)
+    bright = spots.by_view(spots.brightness, len(even))
     alone = fitted(even, bright)
     k, direction = known or likeliest(
         spots, caster, np.concatenate(even) * alone[1][spots.view, None], alone[1], frames, lift
     )
 
     def judged(w: Array) -> tuple[float, float]:
-        lamp = spots.by_view(lamp_shade(spots, caster, frames[k], w, lift)[:, None], views)
+        lamp = spots.by_view(lamp_shade(spots, caster, frames[k], w, lift)[:, None], len(even))
         shared, _, off = fitted([np.hstack(pair) for pair in zip(even, lamp, strict=True)], bright, rounds=3)
         return float(np.abs(off).mean()), float(shared[-1])
 
@@ -142,8 +140,9 @@ def light_on(
     spots, views = spots_of(capture, mesh, caster, grey), len(capture)
     up = upright(capture.cameras)
     bases, frames = light_bases(capture.cameras, up), lamp_frames(capture.cameras, up)
+    few = spots.at(np.unique(np.linspace(0, len(spots.view) - 1, SEARCHED).astype(int)))
+    found = find_lamp(few, caster, even_terms(few, bases), frames, lift, known)
     even, bright = even_terms(spots, bases), spots.by_view(spots.brightness, views)
-    found = find_lamp(spots, caster, even, views, frames, lift, known)
     lamp = np.zeros(9)
     if found is None:
         shared, gain, _ = fitted(even, bright)

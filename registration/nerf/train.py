@@ -101,21 +101,21 @@ def train(
         count, soft, next_grid = plan[at.phase - 1]
         train_level(level, rays.without(at.dropped), capture, params, soft, count, at, file, told)
         if next_grid:
-            level, odd = moved_on(level, capture, params, next_grid)
-            at.dropped = odd if next_grid == params.fine_grid else []
+            level, mesh = moved_on(level, capture, params, next_grid)
+            at.dropped = odd_views(mesh, capture).tolist() if next_grid == params.fine_grid else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
 
 
-def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, list[int]]:
-    """The same field on another grid, its hollows filled, under a light that is found anew; and the views that do not fit it."""
+def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:
+    """The same field on another grid, its hollows filled, under a light that is found anew; and its surface."""
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, str(level.slack.device))
     moved.coarse = as_coarse(level, sdf)
-    return moved, odd_views(mesh, capture).tolist()
+    return moved, mesh
 
 
 def relit(level: Level, mesh: TriMesh, capture: Capture, known: tuple[int, Array] | None) -> Light:
