@@ -21,9 +21,9 @@ PER_VIEW = 200
 """Pixels of each view that serve to guess the light."""
 SEARCHED, DIRECTIONS = 3000, 150
 """Pixels and directions that a lamp is searched with."""
-NARROWER = (0.2, 0.1, 0.05, 0.025)
+NARROWER, LAST = (0.2, 0.1, 0.05), (0.03,)
 AROUND = 8
-"""A lamp's direction is bettered among so many around it, nearer and nearer."""
+"""A lamp's direction is bettered among so many around it, nearer and nearer; last with all pixels."""
 WORTH = 0.03
 """A lamp must take away this share of what even light leaves over."""
 LIFT = 1.5
@@ -102,34 +102,44 @@ def likeliest(
     return max(guesses, key=lambda g: g[0])[1:]
 
 
-def find_lamp(
-    spots: Spots, caster: Caster, even: list[Array], frames: list[Array], lift: float, known: tuple[int, Array] | None
-) -> tuple[int, Array] | None:
-    """The frame that a lamp is fixed to, and its direction (3,) there; None if no lamp explains the images better.
-
-    One that is ``known`` is bettered only; else every direction in every frame is looked at.
-    """
+def bettered(
+    spots: Spots, caster: Caster, even: list[Array], frame: Array, direction: Array, lift: float,
+    reaches: tuple[float, ...],
+) -> tuple[Array, float, float]:  # fmt: skip
+    """A lamp's direction (3,) moved to where it explains the images best; the mean error there, and its strength."""
     bright = spots.by_view(spots.brightness, len(even))
-    alone = fitted(even, bright)
-    k, direction = known or likeliest(
-        spots, caster, np.concatenate(even) * alone[1][spots.view, None], alone[1], frames, lift
-    )
 
     def judged(w: Array) -> tuple[float, float]:
-        lamp = spots.by_view(lamp_shade(spots, caster, frames[k], w, lift)[:, None], len(even))
+        lamp = spots.by_view(lamp_shade(spots, caster, frame, w, lift)[:, None], len(even))
         shared, _, off = fitted([np.hstack(pair) for pair in zip(even, lamp, strict=True)], bright, rounds=3)
         return float(np.abs(off).mean()), float(shared[-1])
 
     best, strength = judged(direction)
-    for reach in NARROWER:
+    for reach in reaches:
         for step in even_directions(AROUND):
             w = direction + reach * step
             w /= np.linalg.norm(w)
             error, power = judged(w)
             if error < best:
                 best, strength, direction = error, power, w
-    worth = strength > 0 and best < (1 - WORTH) * float(np.abs(alone[2]).mean())
-    return (k, direction) if worth else None
+    return direction, best, strength
+
+
+def find_lamp(
+    spots: Spots, caster: Caster, bases: NDArray[np.float32], frames: list[Array], lift: float,
+    known: tuple[int, Array] | None,
+) -> tuple[int, Array] | None:  # fmt: skip
+    """The frame that a lamp is fixed to, and its direction (3,) there; None if no lamp explains the images better.
+
+    One that is ``known`` is bettered only; else every direction in every frame is looked at.
+    """
+    few = spots.at(np.unique(np.linspace(0, len(spots.view) - 1, SEARCHED).astype(int)))
+    even, even_few = even_terms(spots, bases), even_terms(few, bases)
+    _, gain, off = fitted(even, spots.by_view(spots.brightness, len(bases)))
+    k, direction = known or likeliest(few, caster, np.concatenate(even_few) * gain[few.view, None], gain, frames, lift)
+    direction = bettered(few, caster, even_few, frames[k], direction, lift, NARROWER)[0]
+    direction, error, strength = bettered(spots, caster, even, frames[k], direction, lift, LAST)
+    return (k, direction) if strength > 0 and error < (1 - WORTH) * float(np.abs(off).mean()) else None
 
 
 def light_on(
@@ -140,8 +150,7 @@ def light_on(
     spots, views = spots_of(capture, mesh, caster, grey), len(capture)
     up = upright(capture.cameras)
     bases, frames = light_bases(capture.cameras, up), lamp_frames(capture.cameras, up)
-    few = spots.at(np.unique(np.linspace(0, len(spots.view) - 1, SEARCHED).astype(int)))
-    found = find_lamp(few, caster, even_terms(few, bases), frames, lift, known)
+    found = find_lamp(spots, caster, bases, frames, lift, known)
     even, bright = even_terms(spots, bases), spots.by_view(spots.brightness, views)
     lamp = np.zeros(9)
     if found is None:
