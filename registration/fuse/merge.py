@@ -21,29 +21,52 @@ Placed = tuple[HalfModel, Rigid]
 """A half in the unit of the whole, and T_whole_from_half."""
 NEAR_VOXELS = 2.5
 """A place this near to a seen point counts as seen."""
+SAW = 0.1
+"""A half of less weight does not say how deep a place is."""
+AGREED_VOXELS = 0.3
+"""Fields that are further off their mean contradict each other."""
 AT_ONCE = 500_000
 """Places that are looked up together."""
 
 
 def joint_field(parts: Sequence[Placed], box: Box) -> NDArray[np.float32]:
-    """Signed distance of the whole, mm: the mean where several captures saw, the seeing half elsewhere.
+    """Signed distance of the whole, mm: that of the half whose seen points are nearest, the mean where they are equally near.
 
-    Where none saw, all fields are too large (a hull can only be too large), so the smallest body is the best guess.
+    A field can only be too large, since what nobody looked into is filled. So where none saw, and where those that saw
+    contradict each other, as in the wall of a socket whose inside one of them knows, the smallest body is the best guess.
     """
     points = box.points()
     values = np.stack([field_at(half, T, points) for half, T in parts])
-    reach = NEAR_VOXELS * max(box.step, *(h.nerf.step for h, _ in parts))
-    band = np.flatnonzero(np.min(np.abs(values), axis=0) < 2 * reach)
+    voxel = max(box.step, *(h.nerf.step for h, _ in parts))
+    band = np.flatnonzero(np.min(np.abs(values), axis=0) < 2 * NEAR_VOXELS * voxel)
+    far = np.stack([seen_at(half, T, points[band], NEAR_VOXELS * voxel) for half, T in parts])
+    nearest = far.min(0)
     neither = 0.05
     above, below = neither * values.max(0), np.full(len(points), neither)
-    for (half, T), value in zip(parts, values, strict=True):
+    most = np.full(len(points), -np.inf)
+    for value, distance in zip(values, far, strict=True):
         near = np.zeros(len(points), np.float32)
-        far = KDTree(half.cloud.points).query(T.inverse().apply(points[band]), distance_upper_bound=reach)[0]
-        near[band] = np.isfinite(far)
-        weight = gaussian_filter(near.reshape(box.shape), 1.0).ravel()
+        near[band] = likeness(distance, nearest, voxel)
+        weight = gaussian_filter(near.reshape(box.shape), 0.7).ravel()
         above += weight * value
         below += weight
-    return (above / below).reshape(box.shape).astype(np.float32)
+        most = np.where(weight > SAW, np.maximum(most, value), most)
+    mean = above / below
+    off = np.where(np.isfinite(most), most - mean, 0)
+    return (mean + np.clip(off / voxel - AGREED_VOXELS, 0, 1) * off).reshape(box.shape).astype(np.float32)
+
+
+def seen_at(half: HalfModel, T: Rigid, points: Array, reach: float) -> Array:  # (n, 3) -> (n,)
+    """How far places of the whole are from what a half saw, mm; infinite beyond the reach."""
+    found: Array = KDTree(half.cloud.points).query(T.inverse().apply(points), distance_upper_bound=reach)[0]
+    return found
+
+
+def likeness(distance: Array, nearest: Array, voxel: float) -> Array:  # (n,)
+    """How much a half that saw something so far from a place knows of it, when another may have seen something nearer."""
+    out, seen = np.zeros(len(distance)), np.isfinite(distance)
+    out[seen] = np.exp(-(distance[seen] ** 2 - nearest[seen] ** 2) / voxel**2)
+    return out
 
 
 def field_at(half: HalfModel, T: Rigid, points: Array) -> Array:  # (n, 3) -> (n,)
