@@ -126,18 +126,17 @@ def bettered(
 
 
 def find_lamp(
-    spots: Spots, caster: Caster, bases: NDArray[np.float32], frames: list[Array], lift: float,
-    known: tuple[int, Array] | None,
-) -> tuple[int, Array] | None:  # fmt: skip
+    spots: Spots, caster: Caster, even: list[Array], frames: list[Array], lift: float, known: tuple[int, Array] | None
+) -> tuple[int, Array] | None:
     """The frame that a lamp is fixed to, and its direction (3,) there; None if no lamp explains the images better.
 
     One that is ``known`` is bettered only; else every direction in every frame is looked at.
     """
-    few = spots.at(np.unique(np.linspace(0, len(spots.view) - 1, SEARCHED).astype(int)))
-    even, even_few = even_terms(spots, bases), even_terms(few, bases)
-    _, gain, off = fitted(even, spots.by_view(spots.brightness, len(bases)))
-    k, direction = known or likeliest(few, caster, np.concatenate(even_few) * gain[few.view, None], gain, frames, lift)
-    direction = bettered(few, caster, even_few, frames[k], direction, lift, NARROWER)[0]
+    chosen = np.unique(np.linspace(0, len(spots.view) - 1, SEARCHED).astype(int))
+    few, terms = spots.at(chosen), np.concatenate(even)[chosen]
+    _, gain, off = fitted(even, spots.by_view(spots.brightness, len(even)))
+    k, direction = known or likeliest(few, caster, terms * gain[few.view, None], gain, frames, lift)
+    direction = bettered(few, caster, few.by_view(terms, len(even)), frames[k], direction, lift, NARROWER)[0]
     direction, error, strength = bettered(spots, caster, even, frames[k], direction, lift, LAST)
     return (k, direction) if strength > 0 and error < (1 - WORTH) * float(np.abs(off).mean()) else None
 
@@ -150,8 +149,8 @@ def light_on(
     spots, views = spots_of(capture, mesh, caster, grey), len(capture)
     up = upright(capture.cameras)
     bases, frames = light_bases(capture.cameras, up), lamp_frames(capture.cameras, up)
-    found = find_lamp(spots, caster, bases, frames, lift, known)
     even, bright = even_terms(spots, bases), spots.by_view(spots.brightness, views)
+    found = find_lamp(spots, caster, even, frames, lift, known)
     lamp = np.zeros(9)
     if found is None:
         shared, gain, _ = fitted(even, bright)
