@@ -114,8 +114,8 @@ def of_two() -> Graph:
         [
             *map(capture, FIRST), *map(nerf, FIRST), clouds(FIRST), *learned("up"), *learned("down"), *guessed(FIRST),
             *registered(FIRST),
-            stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", **both}, version=2),
-            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=7),
+            stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", **both}, version=3),
+            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=8),
             stage("labels", "labels", "registration.fuse.record:Labels", {"model": "nerf-full", "icp": "icp", **looks}, version=3),
             stage(
                 "report", "report", "pipelines.report.record:Report",
@@ -147,8 +147,8 @@ def of_more(count: int) -> Graph:
                 {**two("icp"), **every}, asks={f"{a} {b}": stage_of("icp-deep", (a, b)) for a, b in pairs},
                 needs=NEEDS["join"],
             ),
-            last("fuse", "fuse", "registration.fuse.record:Fused", {"join": "join", **every}, version=2),
-            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}, version=5),
+            last("fuse", "fuse", "registration.fuse.record:Fused", {"join": "join", **every}, version=3),
+            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}, version=6),
             last("labels", "labels", "registration.fuse.record:Labels", {"join": "join", "model": "nerf-full", **one("capture")}),
             last(
                 "report", "report", "pipelines.report.record:Report",

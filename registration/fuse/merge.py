@@ -23,14 +23,14 @@ NEAR_VOXELS = 2.5
 """A place this near to a seen point counts as seen."""
 SAW = 0.1
 """A half of less weight does not say how deep a place is."""
-AGREED_VOXELS = 0.3
-"""Fields that are further off their mean contradict each other."""
+NOISE_VOXELS, AGREED_VOXELS = 0.75, 0.5
+"""Seen points that are so much nearer are nearer by chance; fields that are further off their mean contradict each other."""
 AT_ONCE = 500_000
 """Places that are looked up together."""
 
 
 def joint_field(parts: Sequence[Placed], box: Box) -> NDArray[np.float32]:
-    """Signed distance of the whole, mm: that of the half whose seen points are nearest, the mean where they are equally near.
+    """Signed distance of the whole, mm: the mean of the halves that saw something near, but for those that saw it clearly less near.
 
     A field can only be too large, since what nobody looked into is filled. So where none saw, and where those that saw
     contradict each other, as in the wall of a socket whose inside one of them knows, the smallest body is the best guess.
@@ -46,8 +46,8 @@ def joint_field(parts: Sequence[Placed], box: Box) -> NDArray[np.float32]:
     most = np.full(len(points), -np.inf)
     for value, distance in zip(values, far, strict=True):
         near = np.zeros(len(points), np.float32)
-        near[band] = likeness(distance, nearest, voxel)
-        weight = gaussian_filter(near.reshape(box.shape), 0.7).ravel()
+        near[band] = share_of(distance, nearest, NOISE_VOXELS * voxel)
+        weight = gaussian_filter(near.reshape(box.shape), 1.0).ravel()
         above += weight * value
         below += weight
         most = np.where(weight > SAW, np.maximum(most, value), most)
@@ -62,10 +62,10 @@ def seen_at(half: HalfModel, T: Rigid, points: Array, reach: float) -> Array:  #
     return found
 
 
-def likeness(distance: Array, nearest: Array, voxel: float) -> Array:  # (n,)
-    """How much a half that saw something so far from a place knows of it, when another may have seen something nearer."""
+def share_of(distance: Array, nearest: Array, noise: float) -> Array:  # (n,)
+    """What a half that saw something so far from a place has to say of it: nothing if another saw something clearly nearer."""
     out, seen = np.zeros(len(distance)), np.isfinite(distance)
-    out[seen] = np.exp(-(distance[seen] ** 2 - nearest[seen] ** 2) / voxel**2)
+    out[seen] = np.clip(2 - (distance[seen] - nearest[seen]) / noise, 0, 1)
     return out
 
 
