@@ -2,6 +2,7 @@
 
 python benchmarks/calibrate.py gather CACHE.json RUNS TRUTH [--strangers 12]   once per data set, after `regpipe run --until clouds`
 python benchmarks/calibrate.py fit CACHE.json ... [--picture FILE.svg]         weights, and probabilities of parts left out of the fit
+python benchmarks/calibrate.py told RUNS TRUTH [--picture FILE.svg]            what the verdicts of a run told, against the truth
 
 gather judges every hypothesis of shape and print and every turn tried on purpose, far beyond the margin of a run, and notes
 whether it is right (h95 below 0.0165 by 200,000 points; printed parts below 5 degrees too). strangers: halves of different parts.
@@ -43,6 +44,7 @@ from registration.sources.evidence import TERMS, same_side
 from registration.sources.params import PosesParams
 from registration.verify.decide import Hypotheses, Trial
 from registration.verify.params import VerifyParams
+from registration.verify.record import Verdict
 
 RIGHT, NEARLY, TURNED_DEG = 0.0165, 0.02, 5.0
 """A transform is right below the first share of the diameter; between the two it is struck out with the right ones."""
@@ -147,20 +149,20 @@ def gather(cache: Path, runs: Path, truth: Path, strangers: int) -> None:
             off, row = Off(file), judged(*pair)
             Ts = [Rigid.from_matrix(T) for T in row["T"]]
             row |= {"h95": [off.h95(T) for T in Ts], "degrees": [T.angle_deg(off.G) for T in Ts]}
-            told(cache, rows, row | {"name": name, "textured": bool(off.facts.get("textured")), "stranger": False})
+            keep(cache, rows, row | {"name": name, "textured": bool(off.facts.get("textured")), "stranger": False})
     for n in range(min(strangers, len(there))):
         (one, a), (other, b) = there[n], there[(n + 3) % len(there)]
         if one != other and f"{one}+{other}" not in known:
             row = judged(a[0], b[1], max(a[2], b[2]))
             far = [1.0] * len(row["T"])
-            told(
+            keep(
                 cache,
                 rows,
                 row | {"name": f"{one}+{other}", "textured": False, "stranger": True, "h95": far, "degrees": far},
             )
 
 
-def told(cache: Path, rows: list[dict[str, Any]], row: dict[str, Any]) -> None:
+def keep(cache: Path, rows: list[dict[str, Any]], row: dict[str, Any]) -> None:
     """Keep a row."""
     rows.append(row)
     cache.write_text(json.dumps(rows))
@@ -224,6 +226,35 @@ def believed(pool: Pool, weights: Array, doubt: Array) -> list[tuple[float, bool
     return [(float(some * p), bool(pool.right[n])) for p, n in zip(z / z.sum(), best, strict=True)]
 
 
+def told(runs: Path, truth: Path, picture: Path | None) -> None:
+    """How far the probabilities hold that a run has told of its models, those that it looked at."""
+    store, pairs = open_store(runs.resolve().parent / ".store"), []
+    for file in truths(truth):
+        found = kept(store, f"{runs.resolve().name}/{file.stem}", "verify", Verdict)
+        if found is None:
+            continue
+        verdict, off = found[0], Off(file)
+        firsts = [int(np.flatnonzero(verdict.group == g)[0]) for g in range(len(verdict.probability))]
+        Ts = [Rigid.from_matrix(verdict.T_up_from_down[n]) for n in firsts]
+        turned = TURNED_DEG if off.facts.get("textured") else np.inf
+        mine = [(float(p), off.h95(T) < RIGHT and T.angle_deg(off.G) < turned) for p, T in zip(verdict.probability, Ts, strict=True)]  # fmt: skip
+        line(file.stem, *mine[0])
+        pairs += mine
+    shown(pairs, picture)
+
+
+def line(name: str, p: float, right: bool) -> None:
+    """One part's best model."""
+    print(f"{name:<36} {p:.4f} {'right' if right else 'wrong'} {'' if p < OWN.accept else 'accepted'}")
+
+
+def shown(pairs: list[tuple[float, bool]], picture: Path | None) -> None:
+    """The table of all models, and the curve."""
+    bins = table(pairs)
+    if picture:
+        picture.write_text(drawn(bins))
+
+
 def fit(caches: list[Path], picture: Path | None) -> None:
     """Fit, and tell how well the probabilities of parts that were left out hold."""
     pools = [Pool.of(row) for cache in caches for row in json.loads(cache.read_text())]
@@ -235,11 +266,8 @@ def fit(caches: list[Path], picture: Path | None) -> None:
         w, v = fitted(pools[:k] + pools[k + 1 :])
         mine = believed(pool, w, v)
         pairs += mine
-        p, right = mine[0]
-        print(f"{pool.name:<36} {p:.4f} {'right' if right else 'wrong'} {'' if p < OWN.accept else 'accepted'}")
-    bins = table(pairs)
-    if picture:
-        picture.write_text(drawn(bins))
+        line(pool.name, *mine[0])
+    shown(pairs, picture)
 
 
 def table(pairs: list[tuple[float, bool]]) -> list[tuple[float, float, int]]:
@@ -284,12 +312,18 @@ def main() -> None:
     first.add_argument("--strangers", type=int, default=12)
     second = steps.add_parser("fit")
     second.add_argument("caches", type=Path, nargs="+")
-    second.add_argument("--picture", type=Path)
+    third = steps.add_parser("told")
+    third.add_argument("runs", type=Path)
+    third.add_argument("truth", type=Path)
+    for step in (second, third):
+        step.add_argument("--picture", type=Path)
     a = parser.parse_args()
     if a.step == "gather":
         gather(a.cache, a.runs, a.truth, a.strangers)
-    else:
+    elif a.step == "fit":
         fit(a.caches, a.picture)
+    else:
+        told(a.runs, a.truth, a.picture)
 
 
 if __name__ == "__main__":
