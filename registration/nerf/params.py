@@ -96,6 +96,8 @@ class FullParams:
     """Learning rate of the transform, in voxels that the object's rim moves by."""
     points: int = 40_000
     """Points drawn on the model before those that no view sees are dropped."""
+    smooth_weight: float = 0.5
+    """How firmly the surface is kept from bending; more than in the halves, for its cavities are open by now."""
     smooth_rounds: int = 20
     """Rounds that take the grain off the model's surface; they move it by much less than a voxel."""
     tolerated: float = 0.005
@@ -106,4 +108,4 @@ class FullParams:
     @property
     def field(self) -> NerfParams:
         """The settings that the field shares with those of the halves."""
-        return NerfParams(fine_grid=self.grid, rays=self.rays)
+        return NerfParams(fine_grid=self.grid, rays=self.rays, smooth_weight=self.smooth_weight)
