@@ -42,12 +42,9 @@ class Sight(torch.autograd.Function):
 
         low, side, shape = grid_of(field.box)
         table = surface.packed(*arrays(sdf, colour))
-        given = (
-            *arrays(owner, t, o, d), low, side, shape, *arrays(field.rows), table, *arrays(light), float(beta),
-            0.5 * step / side,
-        )  # fmt: skip
-        out, weight, after = surface.see(*given)
-        ctx.given = (*given, weight, after)
+        given = (*arrays(owner, t, o, d), low, side, shape, *arrays(field.rows), table, *arrays(light))
+        out, *kept = surface.see(*given, float(beta), 0.5 * step / side)
+        ctx.given = (*given, *kept)
         return torch.from_numpy(out)
 
     @staticmethod
@@ -74,8 +71,8 @@ class FogSight(torch.autograd.Function):
         high = np.asarray(fog.box.high, float)
         rays, live, rows = arrays(o, d, jitter, terms), *arrays(fog.live), *arrays(fog.rows)
         given = (*rays, low, high, side, shape, live, rows, *arrays(raw, tint), float(scale))
-        out = kernel.see(*given)
-        ctx.given = (*given, out)
+        out, kept = kernel.see(*given)
+        ctx.given = (*given, out, kept)
         return torch.from_numpy(out.copy())
 
     @staticmethod

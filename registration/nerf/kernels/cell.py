@@ -63,18 +63,10 @@ def slope_weights(x, y, z, gx, gy, gz):
 
 
 @compiled
-def softplus(x):
-    """log(1 + exp(x))."""
-    return x + np.log1p(np.exp(-x)) if x > 0 else np.log1p(np.exp(x))
-
-
-@compiled
-def sigmoid(x):
-    """The slope of softplus."""
-    if x > 0:
-        return 1 / (1 + np.exp(-x))
-    e = np.exp(x)
-    return e / (1 + e)
+def soft(x):
+    """log(1 + exp(x)), and its slope."""
+    e = np.exp(-abs(x))
+    return (x + np.log1p(e), 1 / (1 + e)) if x > 0 else (np.log1p(e), e / (1 + e))
 
 
 @compiled

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from registration.geometry.compiled import compiled
-from registration.nerf.kernels.cell import sigmoid, softplus
+from registration.nerf.kernels.cell import soft
+
+
+@compiled
+def is_whole(neighbours, own):
+    """Whether a voxel has all six neighbours."""
+    for k in range(6):
+        if neighbours[own, k] == 0:
+            return False
+    return True
 
 
 @compiled
@@ -14,14 +23,17 @@ def bends(at, neighbours, sdf, colour, by_bend, by_stretch, by_blotch):
     to_sdf, to_colour = np.zeros(len(sdf), np.float32), np.zeros((len(colour), 3), np.float32)
     whole = 0
     for i in range(len(at)):
-        whole += neighbours[at[i]].min() > 0
+        whole += is_whole(neighbours, at[i])
     loss = 0.0
     for i in range(len(at)):
-        own, near = at[i], neighbours[at[i]]
-        if near.min() == 0:
-            continue
-        loss += bent(own, near, sdf, by_bend / whole, by_stretch / whole, to_sdf)
-        loss += blotched(own, near, colour, by_blotch / (3 * whole), to_colour)
+        own = at[i]
+        if is_whole(neighbours, own):
+            near = (
+                neighbours[own, 0], neighbours[own, 1], neighbours[own, 2], neighbours[own, 3], neighbours[own, 4],
+                neighbours[own, 5],
+            )  # fmt: skip
+            loss += bent(own, near, sdf, by_bend / whole, by_stretch / whole, to_sdf)
+            loss += blotched(own, near, colour, by_blotch / (3 * whole), to_colour)
     return loss, to_sdf, to_colour
 
 
@@ -48,18 +60,19 @@ def bent(own, near, sdf, by_bend, by_stretch, to):
 @compiled
 def blotched(own, near, colour, weight, to):
     """How far the colour of one voxel is from its neighbours' mean."""
-    loss = 0.0
+    r = g = b = 0.0
+    for k in range(6):
+        r += colour[near[k], 0] / 6
+        g += colour[near[k], 1] / 6
+        b += colour[near[k], 2] / 6
+    r, g, b = r - colour[own, 0], g - colour[own, 1], b - colour[own, 2]
+    pulls = weight * np.sign(r), weight * np.sign(g), weight * np.sign(b)
     for c in range(3):
-        mean = 0.0
-        for k in range(6):
-            mean += colour[near[k], c] / 6
-        off = mean - colour[own, c]
-        loss += weight * abs(off)
-        pull = weight * np.sign(off)
-        to[own, c] -= pull
-        for k in range(6):
-            to[near[k], c] += pull / 6
-    return loss
+        to[own, c] -= pulls[c]
+    for k in range(6):
+        for c in range(3):
+            to[near[k], c] += pulls[c] / 6
+    return weight * abs(r) + weight * abs(g) + weight * abs(b)
 
 
 @compiled
@@ -70,14 +83,16 @@ def fog_jumps(at, later, raw, tint, by_jump, by_blotch):
     jump, blotch = by_jump / (3 * len(at)), by_blotch / (3 * len(at) * terms)
     for i in range(len(at)):
         own = at[i]
+        here, slope = soft(raw[own])
         for k in range(3):
             next_ = later[own, k]
             if next_ <= 0:
                 continue
-            off = softplus(raw[own]) - softplus(raw[next_])
+            there, slope_there = soft(raw[next_])
+            off = here - there
             loss += jump * abs(off)
-            to_raw[own] += jump * np.sign(off) * sigmoid(raw[own])
-            to_raw[next_] -= jump * np.sign(off) * sigmoid(raw[next_])
+            to_raw[own] += jump * np.sign(off) * slope
+            to_raw[next_] -= jump * np.sign(off) * slope_there
             for c in range(terms):
                 off = tint[own, c] - tint[next_, c]
                 loss += blotch * abs(off)

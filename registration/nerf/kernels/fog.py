@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from registration.geometry.compiled import compiled
-from registration.nerf.kernels.cell import cell, corners, place, sigmoid, softplus, span, weights
+from registration.nerf.kernels.cell import cell, corners, place, soft, span, weights
 
 THICKEST = 20.0
 """A sample stops no more light than this thickness does."""
@@ -16,21 +16,19 @@ DARK = 1e-4
 
 
 @compiled
-def dense_at(g, live, rows, raw, shape):
-    """Rows and weights of the eight voxels around a place in voxels, and the density there; none where it is not live."""
-    flat, inside = 0, True
-    for k in range(3):
-        near = int(np.floor(g[k] + 0.5))
-        inside &= 0 <= near < shape[k]
-        flat = flat * shape[k] + min(max(near, 0), shape[k] - 1)
+def is_live(g, live, shape):
+    """Whether the voxel nearest to a place in voxels is worth a sample."""
+    x, y, z = int(np.floor(g[0] + 0.5)), int(np.floor(g[1] + 0.5)), int(np.floor(g[2] + 0.5))
+    if x < 0 or y < 0 or z < 0 or x >= shape[0] or y >= shape[1] or z >= shape[2]:
+        return False
+    return live[(x * shape[1] + y) * shape[2] + z]
+
+
+@compiled
+def around(g, rows, shape):
+    """Rows and weights of the eight voxels around a place in voxels."""
     first, x, y, z = cell(g[0], g[1], g[2], shape)
-    eight, w = corners(rows, first, shape), weights(x, y, z)
-    if not (inside and live[flat]):
-        return False, eight, w, 0.0
-    value = 0.0
-    for k in range(8):
-        value += w[k] * raw[eight[k]]
-    return True, eight, w, value
+    return corners(rows, first, shape), weights(x, y, z)
 
 
 @compiled
@@ -47,51 +45,67 @@ def shade_of(eight, w, tint, terms, ray):
 
 @compiled
 def see(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scale):
-    """Brightness and opacity of rays (rays, 2), one sample a voxel."""
-    out = np.zeros((len(o), 2))
+    """Brightness and opacity of rays (rays, 2), one sample a voxel; and of each sample what it lets through, how its
+    thickness follows the table, and its brightness."""
+    out, longest = np.zeros((len(o), 2)), 0
     for ray in range(len(o)):
         enter, leave = span(o[ray], d[ray], low, high)
-        t, left = enter + step * jitter[ray], 1.0
+        longest = max(longest, int((leave - enter) / step) + 2)
+    kept = np.empty((len(o), longest, 3))
+    for ray in range(len(o)):
+        enter, leave = span(o[ray], d[ray], low, high)
+        t, left, n = enter + step * jitter[ray], 1.0, 0
         while t < leave + step and left > DARK:
-            used, eight, w, value = dense_at(place(o[ray], d[ray], t, low, step), live, rows, raw, shape)
-            if used:
-                through = np.exp(-min(softplus(value) * scale, THICKEST))
-                weight = left * (1 - through)
-                left *= through
-                out[ray, 1] += weight
-                if weight > FAINT:
-                    out[ray, 0] += weight * shade_of(eight, w, tint, terms, ray)
+            g = place(o[ray], d[ray], t, low, step)
             t += step
-    return out.astype(np.float32)
+            if not is_live(g, live, shape):
+                continue
+            eight, w = around(g, rows, shape)
+            value = 0.0
+            for k in range(8):
+                value += w[k] * raw[eight[k]]
+            thick, slope = soft(value)
+            through = np.exp(-min(thick * scale, THICKEST))
+            weight = left * (1 - through)
+            left *= through
+            out[ray, 1] += weight
+            kept[ray, n, 0], kept[ray, n, 1] = through, slope if thick * scale < THICKEST else 0.0
+            if weight > FAINT:
+                kept[ray, n, 2] = shade_of(eight, w, tint, terms, ray)
+                out[ray, 0] += weight * kept[ray, n, 2]
+            n += 1
+    return out.astype(np.float32), kept
 
 
 @compiled
-def ask(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scale, out, out_grad):
+def ask(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scale, out, kept, out_grad):
     """What a change of brightness and opacity asks of density and tint."""
     to_raw, to_tint = np.zeros(len(raw), np.float32), np.zeros(tint.shape, np.float32)
     for ray in range(len(o)):
         enter, leave = span(o[ray], d[ray], low, high)
-        t, left = enter + step * jitter[ray], 1.0
+        t, left, n = enter + step * jitter[ray], 1.0, 0
         later = out[ray, 0] * out_grad[ray, 0] + out[ray, 1] * out_grad[ray, 1]
         while t < leave + step and left > DARK:
-            used, eight, w, value = dense_at(place(o[ray], d[ray], t, low, step), live, rows, raw, shape)
+            g = place(o[ray], d[ray], t, low, step)
             t += step
-            if not used:
+            if not is_live(g, live, shape):
                 continue
-            thick = softplus(value) * scale
-            through = np.exp(-min(thick, THICKEST))
+            through = kept[ray, n, 0]
             weight = left * (1 - through)
             left *= through
             plain = weight > FAINT
             seen = out_grad[ray, 1]
             if plain:
-                seen += out_grad[ray, 0] * shade_of(eight, w, tint, terms, ray)
+                seen += out_grad[ray, 0] * kept[ray, n, 2]
             later -= weight * seen
-            by_raw = (left * seen - later) * scale * sigmoid(value) if thick < THICKEST else 0.0
-            by_tint = weight * out_grad[ray, 0] if plain else 0.0
+            by_raw = (left * seen - later) * scale * kept[ray, n, 1]
+            n += 1
+            eight, w = around(g, rows, shape)
             for c in range(8):
                 to_raw[eight[c]] += w[c] * by_raw
-                if by_tint != 0.0:
+            if plain:
+                by_tint = weight * out_grad[ray, 0]
+                for c in range(8):
                     for k in range(terms.shape[1]):
                         to_tint[eight[c], k] += w[c] * by_tint * terms[ray, k]
     return to_raw, to_tint

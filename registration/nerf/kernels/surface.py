@@ -66,11 +66,22 @@ def values(table, rows):
 
 
 @compiled
+def thick_back(ahead, behind, slope, half, beta):
+    """How the thickness changes with the distance and with the slope along the ray; nothing where it is bounded."""
+    if 1 + behind < THINNEST * (1 + ahead):
+        return 0.0, 0.0
+    p, q = ahead / (1 + ahead), behind / (1 + behind)
+    by_slope = -(p + q) / beta * half if -2.0 <= slope <= 0.0 else 0.0
+    return (q - p) / beta, by_slope
+
+
+@compiled
 def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
     """What rays see (rays, 11): colour under even light, colour the lamp adds, gradient, depth, opacity; and each
-    sample's weight and the light that is left behind it (m,). ``half`` of a sample's step, voxels."""
+    sample's weight, the light that is left behind it (m,), and how its thickness follows the distance and the slope (m, 2).
+    ``half`` of a sample's step, voxels."""
     m = len(owner)
-    out, weight, after = np.zeros((len(o), 11)), np.empty(m), np.empty(m)
+    out, weight, after, follows = np.zeros((len(o), 11)), np.empty(m), np.empty(m), np.empty((m, 2))
     left = 1.0
     for i in range(m):
         ray = owner[i]
@@ -80,7 +91,8 @@ def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
         flat, x, y, z = cell(x, y, z, shape)
         eight = corners(rows, flat, shape)
         s, gx, gy, gz, _, _, _ = blend(values(table, eight), x, y, z)
-        fall = half * min(max(gx * d[ray, 0] + gy * d[ray, 1] + gz * d[ray, 2], -2.0), 0.0)
+        slope = gx * d[ray, 0] + gy * d[ray, 1] + gz * d[ray, 2]
+        fall = half * min(max(slope, -2.0), 0.0)
         ahead, behind = np.exp(min(-(s + fall) / beta, DEEP)), np.exp(min(-(s - fall) / beta, DEEP))
         through = max((1 + behind) / (1 + ahead), THINNEST)  # exp(softplus of one - softplus of the other)
         w = left * (1 - through)
@@ -88,6 +100,7 @@ def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
         weight[i], after[i] = w, left
         if w < FAINT:
             continue
+        follows[i] = thick_back(ahead, behind, slope, half, beta)
         n, _ = unit(gx, gy, gz)
         even, lamp = shaded(n, light[ray])
         tint = tinted(table, eight, weights(x, y, z))
@@ -100,7 +113,7 @@ def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
         to[8] += w * gz
         to[9] += w * t[i]
         to[10] += w
-    return out.astype(np.float32), weight, after
+    return out.astype(np.float32), weight, after, follows
 
 
 @compiled
@@ -129,18 +142,6 @@ def look_back(ask, w, tint, n, length, even, lamp, light):
 
 
 @compiled
-def thick_back(s, slope, half, beta):
-    """How the thickness changes with the distance and with the slope along the ray; nothing where it is bounded."""
-    fall = half * min(max(slope, -2.0), 0.0)
-    ahead, behind = np.exp(min(-(s + fall) / beta, DEEP)), np.exp(min(-(s - fall) / beta, DEEP))
-    if 1 + behind < THINNEST * (1 + ahead):
-        return 0.0, 0.0
-    p, q = ahead / (1 + ahead), behind / (1 + behind)
-    by_slope = -(p + q) / beta * half if -2.0 <= slope <= 0.0 else 0.0
-    return (q - p) / beta, by_slope
-
-
-@compiled
 def give(to, rows, w, w_slope, by_s, c):
     """Hand a sample's wishes to the eight voxels around it."""
     for k in range(8):
@@ -152,7 +153,7 @@ def give(to, rows, w, w_slope, by_s, c):
 
 
 @compiled
-def ask(owner, t, o, d, low, step, shape, rows, table, light, beta, half, weight, after, out_grad):
+def ask(owner, t, o, d, low, step, shape, rows, table, light, weight, after, follows, out_grad):
     """What a change of what rays see asks of the distances, the colours, and the rays' starts and directions."""
     to = np.zeros(table.shape, np.float32)
     to_o, to_d = np.zeros((len(o), 3)), np.zeros((len(o), 3))
@@ -167,7 +168,7 @@ def ask(owner, t, o, d, low, step, shape, rows, table, light, beta, half, weight
         x, y, z = place(o[ray], way, t[i], low, step)
         flat, x, y, z = cell(x, y, z, shape)
         eight = corners(rows, flat, shape)
-        s, gx, gy, gz, xy, xz, yz = blend(values(table, eight), x, y, z)
+        _, gx, gy, gz, xy, xz, yz = blend(values(table, eight), x, y, z)
         n, length = unit(gx, gy, gz)
         even, lamp = shaded(n, light[ray])
         share = weights(x, y, z)
@@ -177,8 +178,7 @@ def ask(owner, t, o, d, low, step, shape, rows, table, light, beta, half, weight
             seen += tint[k] * (wish[k] * even + wish[3 + k] * lamp)
         by_thick = after[i] * seen - later
         later += w * seen
-        by_s, by_slope = thick_back(s, gx * way[0] + gy * way[1] + gz * way[2], half, beta)
-        by_s, by_slope = by_thick * by_s, by_thick * by_slope
+        by_s, by_slope = by_thick * follows[i, 0], by_thick * follows[i, 1]
         g, c = look_back(wish, w, tint, n, length, even, lamp, light[ray])
         ax, ay, az = g[0] + by_slope * way[0], g[1] + by_slope * way[1], g[2] + by_slope * way[2]
         give(to, eight, share, slope_weights(x, y, z, ax, ay, az), by_s, c)
