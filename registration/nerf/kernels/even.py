@@ -11,10 +11,10 @@ from registration.nerf.kernels.cell import soft
 @compiled
 def is_whole(neighbours, own):
     """Whether a voxel has all six neighbours."""
+    missing = 0
     for k in range(6):
-        if neighbours[own, k] == 0:
-            return False
-    return True
+        missing += neighbours[own, k] == 0
+    return missing == 0
 
 
 @compiled
