@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
 from registration.data.capture import Capture
@@ -30,6 +31,8 @@ RIM, TINTED_VOXELS = 0.05, 8.0
 """Room around the model, as a share of its size; colours are guessed this near to the surface."""
 LEAST_VIEWS, LEAST_COSINE = 2, 0.15
 """Points of the cloud are seen by so many views at least, and so steeply."""
+GRAIN_VOXELS = 0.5
+"""The field is blurred by so little before its surface is read: fewer false handles."""
 
 Held = Sequence[NDArray[np.int64]]
 LOST = "no surface is left where the captures are brought together: the fused halves are kept"
@@ -125,13 +128,20 @@ def agreement(mesh: TriMesh, captures: Sequence[Capture], held: Held) -> tuple[f
     )
 
 
+def surface_of(sdf: NDArray[np.float32], box: Box, rounds: int) -> TriMesh:
+    """The zero level, its grain taken off in so many rounds; with none it is left as it is."""
+    if not rounds:
+        return iso_surface(sdf, box.low, box.step)
+    return smoothed(iso_surface(gaussian_filter(sdf, GRAIN_VOXELS), box.low, box.step), rounds)
+
+
 def read_off(
     whole: Whole, sdf: NDArray[np.float32], captures: Sequence[Capture], params: FullParams, rng: np.random.Generator
 ) -> Fused:
     """Mesh, and the points of it that the captures saw."""
     field = whole.level.field
     box = field.box
-    mesh = smoothed(iso_surface(sdf, box.low, box.step), params.smooth_rounds)
+    mesh = surface_of(sdf, box, params.smooth_rounds)
     normals = mesh.vertex_normals()
     points, face, weights = mesh.sample(params.points, rng)
     point_normals = blended(normals, mesh.faces[face], weights)

@@ -99,7 +99,7 @@ class FullParams:
     smooth_weight: float = 0.5
     """How firmly the surface is kept from bending; more than in the halves, for its cavities are open by now."""
     smooth_rounds: int = 20
-    """Rounds that take the grain off the model's surface; they move it by much less than a voxel."""
+    """Rounds that take the grain off the model's surface; they move it by much less than a voxel. 0: as it was learned."""
     tolerated: float = 0.005
     """If the silhouettes agree with the masks by so much less than those of the fused model, that one is kept."""
     diameter_mm: float = 0.0

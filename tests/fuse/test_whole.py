@@ -11,7 +11,7 @@ import pytest
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
 from registration.fuse.record import Fused, Model
-from registration.fuse.whole import whole_of
+from registration.fuse.whole import surface_of, whole_of
 from registration.geometry.distance import chamfer_parts
 from registration.geometry.hull import Box
 from registration.geometry.mesh import diameter
@@ -69,6 +69,15 @@ def off(T: Rigid) -> float:
     """How far T puts the body's surface from where it belongs, mm."""
     points = knob().moved(T_TRUE.inverse()).vertices
     return float(np.linalg.norm(T.apply(points) - T_TRUE.apply(points), axis=1).mean())
+
+
+def test_grain_is_taken_off_and_the_size_is_kept() -> None:
+    box, dice = Box.around(np.full(3, -30.0), np.full(3, 30.0), 48), np.random.default_rng(3)
+    ball = (np.linalg.norm(box.points(), axis=1) - 22) / box.step + 0.4 * dice.normal(size=int(np.prod(box.shape)))
+    sdf = ball.reshape(box.shape).astype(np.float32)
+    rough, even = (np.linalg.norm(surface_of(sdf, box, rounds).vertices, axis=1) / box.step for rounds in (0, 20))
+    assert np.std(even) < 0.4 * np.std(rough)
+    assert abs(even.mean() - 22 / box.step) < 0.1
 
 
 @pytest.mark.slow
