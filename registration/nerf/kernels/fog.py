@@ -47,7 +47,7 @@ def shade_of(eight, w, tint, terms, ray):
 def see(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scale):
     """Brightness and opacity of rays (rays, 2), one sample a voxel; and of each sample what it lets through, how its
     thickness follows the table, and its brightness."""
-    out, longest = np.zeros((len(o), 2)), 0
+    out, longest = np.zeros((len(o), 2)), 2  # a ray that just misses the box may still round into it
     for ray in range(len(o)):
         enter, leave = span(o[ray], d[ray], low, high)
         longest = max(longest, int((leave - enter) / step) + 2)
