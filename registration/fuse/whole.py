@@ -132,7 +132,8 @@ def surface_of(sdf: NDArray[np.float32], box: Box, rounds: int) -> TriMesh:
     """The zero level, its grain taken off in so many rounds; with none it is left as it is."""
     if not rounds:
         return iso_surface(sdf, box.low, box.step)
-    return smoothed(iso_surface(gaussian_filter(sdf, GRAIN_VOXELS), box.low, box.step), rounds)
+    even = np.asarray(gaussian_filter(sdf, GRAIN_VOXELS), np.float32)
+    return smoothed(iso_surface(even, box.low, box.step), rounds)
 
 
 def read_off(
