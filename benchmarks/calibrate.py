@@ -61,6 +61,11 @@ OWN = VerifyParams()
 ODDS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999, 1.0)
 
 
+def looks_right(degrees: Array, textured: bool) -> NDArray[np.bool_]:  # (n,)
+    """Whether turns off the truth leave the print where it is, as far as there is one."""
+    return (degrees < TURNED_DEG) | (not textured)
+
+
 @dataclass(frozen=True, eq=False)
 class Pool:
     """All hypotheses of one part."""
@@ -77,8 +82,7 @@ class Pool:
     @classmethod
     def of(cls, row: dict[str, Any]) -> Pool:
         """From what gather wrote."""
-        h95, off = np.array(row["h95"]), np.array(row["degrees"])
-        turned = (off < TURNED_DEG) | (not row["textured"])
+        h95, turned = np.array(row["h95"]), looks_right(np.array(row["degrees"]), row["textured"])
         return cls(
             row["name"], np.array([row[t] for t in TERMS], float).T, np.array([same_side(d) for d in row["turned"]]),
             h95, (h95 < RIGHT) & turned, (h95 < NEARLY) & turned, np.array(row["group"]), row["stranger"],
@@ -236,8 +240,9 @@ def told(runs: Path, truth: Path, picture: Path | None) -> None:
         verdict, off = found[0], Off(file)
         firsts = [int(np.flatnonzero(verdict.group == g)[0]) for g in range(len(verdict.probability))]
         Ts = [Rigid.from_matrix(verdict.T_up_from_down[n]) for n in firsts]
-        turned = TURNED_DEG if off.facts.get("textured") else np.inf
-        mine = [(float(p), off.h95(T) < RIGHT and T.angle_deg(off.G) < turned) for p, T in zip(verdict.probability, Ts, strict=True)]  # fmt: skip
+        turned = looks_right(np.array([T.angle_deg(off.G) for T in Ts]), bool(off.facts.get("textured")))
+        right = turned & (np.array([off.h95(T) for T in Ts]) < RIGHT)
+        mine = [(float(p), bool(r)) for p, r in zip(verdict.probability, right, strict=True)]
         line(file.stem, *mine[0])
         pairs += mine
     shown(pairs, picture)
