@@ -45,16 +45,21 @@ class Body:
 
     def smoothed(self, blur: float) -> Body:
         """Without what is smaller than a blur, mm: the grain of a learned surface is not symmetric, its shape may be."""
-        near = self.solid.grid.clip(-BLURRED, BLURRED)
-        grid = np.asarray(gaussian_filter(near, blur / self.solid.step), np.float32)
-        if not (grid < 0).any() or not (grid > 0).any():
+        solid = blurred(self.solid, blur)
+        if not (solid.grid < 0).any() or not (solid.grid > 0).any():
             return self
-        return Body(Solid.from_field(self.solid.low, self.solid.step, grid), iso_surface(grid, self.solid.low, self.solid.step))
+        return Body(solid, iso_surface(solid.grid, solid.low, solid.step))
 
     def moved_by(self, M: Rigid, points: Array) -> float:  # (n, 3) on the surface
         """How far a motion moves the surface off itself, mm: 95 % of it lies nearer, there and back."""
         there, back = np.abs(self.solid.at(M.apply(points))), np.abs(self.solid.at(M.inverse().apply(points)))
         return float(max(np.quantile(there, 0.95), np.quantile(back, 0.95)))
+
+
+def blurred(solid: Solid, blur: float) -> Solid:
+    """Signed distances near the surface without what is smaller than a blur, mm."""
+    near = solid.grid.clip(-BLURRED, BLURRED)
+    return Solid.from_field(solid.low, solid.step, np.asarray(gaussian_filter(near, blur / solid.step), np.float32))
 
 
 def bare_masks(body: Body | None, up: Witness, down: Witness, T_up_from_down: Rigid) -> float:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
+from registration.geometry.distance import Solid
 from registration.geometry.paint import PRINTED, Printed, print_apart
 from registration.geometry.rigid import Array, Rigid
 from registration.geometry.rotation import spread_rotations
 from registration.sources.shape import distinct, outline_fit
 from registration.sources.witness import Witness
-from registration.verify.body import Body
+from registration.verify.body import Body, blurred
 from registration.verify.params import VerifyParams
 
 ROTATIONS, LEAST_TURN_DEG, APART_DEG = 6_000, 15.0, 9.0
@@ -20,6 +23,9 @@ NEARLY = 0.03
 """A turn under which the outline changes by less than this share of the diameter is worth a trial."""
 GRAIN = 0.02
 """Share of the diameter below which the halves' surfaces are rough: it is smoothed before the model is held against itself, turned."""
+LEAST_LEFT = 0.5
+PLAINLY = 2.0
+"""A body that is moved by so much more than one that stays the same is another one, whatever a half says."""
 
 
 def turned(body: Body, T_up_from_down: Rigid, diameter: float, most: int) -> list[Rigid]:
@@ -30,6 +36,35 @@ def turned(body: Body, T_up_from_down: Rigid, diameter: float, most: int) -> lis
     order = np.argsort(misfits)
     order = order[(misfits[order] < NEARLY * diameter) & (angles[order] > LEAST_TURN_DEG)]
     return [Rigid(rotations[k], shifts[k]) @ T_up_from_down for k in distinct(rotations, order, APART_DEG, most)]
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What one half saw of the surface, without its grain."""
+
+    solid: Solid
+    points: Array  # (n, 3)
+    tree: KDTree
+    """Of these points: where the half saw nothing, its solid is a guess."""
+    printed: Printed | None
+    whole: bool
+    """Whether most of what it saw is left without the grain; of thin walls nothing may be."""
+
+    @classmethod
+    def of(cls, witness: Witness, diameter: float, printed: bool) -> Share:
+        """In the half's own frame."""
+        solid, points = blurred(witness.side.solid, GRAIN * diameter), witness.side.points
+        on = np.abs(solid.at(points)) < GRAIN * diameter
+        return cls(solid, points[on], KDTree(points), witness.printed if printed else None, bool(on.mean() > LEAST_LEFT))
+
+    def stays(self, M: Rigid, most: float, reach: float, most_print: float) -> bool:
+        """Whether a motion in the half's frame leaves it as it is: 95 % of it within ``most`` mm, there and back, and seen there."""
+        if not self.whole:
+            return False
+        for at in (M.apply(self.points), M.inverse().apply(self.points)):
+            if np.quantile(np.abs(self.solid.at(at)), 0.95) > most or np.quantile(self.tree.query(at)[0], 0.95) > 2 * most:
+                return False
+        return self.printed is None or print_apart(self.printed, self.printed, M, reach) <= most_print
 
 
 class Sameness:
@@ -48,6 +83,7 @@ class Sameness:
             self.whole = Printed.of(
                 points, np.concatenate([a.normals, T.turn(b.normals)]), np.concatenate([a.tints, b.tints]), picked
             )
+        self.shares = [Share.of(half, diameter, self.whole is not None) for half in (up, down)]
 
     def moved_by(self, M: Rigid) -> float:
         """How far a motion moves the surface off itself, share of the diameter."""
@@ -62,12 +98,27 @@ class Sameness:
         reach = 2 * self.params.reach * self.diameter
         return print_apart(self.whole, self.whole, M, reach) <= self.params.same_print
 
+    def one_model(self, T: Rigid, other: Rigid) -> bool:
+        """Whether two transforms give the same model, though it may lie in it elsewhere.
+
+        That takes a motion which leaves either half as it is: the other half then comes to the same place of it. What is wrong
+        with the other half, or seen by it alone, makes no difference, as long as the whole body does not plainly deny it.
+        """
+        M, moved = T @ other.inverse(), other.inverse() @ T
+        if self.same(M):
+            return True
+        p, d = self.params, self.diameter
+        if self.moved_by(M) > PLAINLY * p.same:
+            return False
+        ways = zip(self.shares, (M, moved), strict=True)
+        return any(share.stays(way, p.same * d, 2 * p.reach * d, p.same_print) for share, way in ways)
+
     def groups(self, transforms: Sequence[Rigid]) -> tuple[NDArray[np.int64], Array]:
         """A number for each transform, the same for the same model, and how far each moves the first one's."""
         leaders: list[Rigid] = []
         out = np.zeros(len(transforms), np.int64)
         for n, T in enumerate(transforms):
-            found = next((g for g, leader in enumerate(leaders) if self.same(T @ leader.inverse())), None)
+            found = next((g for g, leader in enumerate(leaders) if self.one_model(T, leader)), None)
             if found is None:
                 found = len(leaders)
                 leaders.append(T)

@@ -42,9 +42,9 @@ def round_axes(sameness: Sameness, motions: Sequence[Rigid]) -> list[Array]:
 
 
 def symmetries_of(sameness: Sameness, transforms: Sequence[Rigid]) -> dict[str, Any]:
-    """BOP's symmetries, in the up frame, from the transforms that give the same model as the first of them."""
+    """BOP's symmetries, in the up frame, from the transforms that give the same model as the first of them, at the same place."""
     motions = [T @ transforms[0].inverse() for T in transforms[1:]]
-    motions = [M for M in motions if M.angle_deg() > LEAST_TURN_DEG]
+    motions = [M for M in motions if M.angle_deg() > LEAST_TURN_DEG and sameness.same(M)]
     axes = round_axes(sameness, motions)
     kept: list[Rigid] = []
     for M in motions:

@@ -22,9 +22,9 @@ from registration.verify.decide import verify
 from registration.verify.params import VerifyParams
 from registration.verify.record import Verdict
 from registration.verify.rivals import Sameness, turned
-from registration.verify.symmetry import turn_about
+from registration.verify.symmetry import symmetries_of, turn_about
 from tests.geometry.bodies import knob
-from tests.verify.made import T_TRUE, drum, pair_of, patches
+from tests.verify.made import T_TRUE, drum, half_of_body, pair_of, patches
 
 SIZE = 64.0
 PARAMS = VerifyParams(points=1500, turns=8, looked_at=8, voxels=48)
@@ -99,6 +99,28 @@ def test_turns_that_are_worth_a_trial_leave_the_outline(plain: tuple[HalfModel, 
     assert sameness.same(about_z(77)) and not sameness.same(Rigid.exp([np.pi, 0, 0, 0, 0, 0]))
     group, moved = sameness.groups([T_TRUE, about_z(50) @ T_TRUE, Rigid.exp([0, 0, 0, 0, 0, 4]) @ T_TRUE])
     assert group.tolist() == [0, 0, 1] and moved[0] < 0.01 < moved[2]
+
+
+@pytest.mark.parametrize(("above", "below", "one"), [(0, 5, True), (5, 5, False), (0, 8, False)])
+def test_what_only_one_half_shows_makes_no_other_model_unless_it_is_plain(above: float, below: float, one: bool) -> None:
+    halves = half_of_body(drum(above), Rigid.identity()), half_of_body(drum(below), T_TRUE.inverse())
+    up, down = (Witness.of(h, 1500, np.random.default_rng(0)) for h in halves)
+    body = Body.common(up, down, T_TRUE, 48)
+    assert body is not None
+    sameness, turn = Sameness(body, up, down, T_TRUE, SIZE, PARAMS), about_z(100) @ T_TRUE
+    assert not sameness.same(about_z(100))  # the whole has a notch
+    assert sameness.one_model(turn, T_TRUE) == sameness.one_model(T_TRUE, turn) == one
+    assert symmetries_of(sameness, [T_TRUE, turn]) == {}  # and so it has no symmetry, whoever saw the notch
+
+
+def test_a_half_does_not_vouch_for_the_side_it_did_not_see() -> None:
+    up, down = (Witness.of(h, 1500, np.random.default_rng(0)) for h in pair_of(drum(bevel=-4)))
+    body = Body.common(up, down, T_TRUE, 48)
+    assert body is not None
+    share, flip = Sameness(body, up, down, T_TRUE, SIZE, PARAMS).shares[0], Rigid.exp([np.pi, 0, 0, 0, 0, 0])
+    near = 0.02 * SIZE
+    assert np.quantile(np.abs(share.solid.at(flip.apply(share.points))), 0.95) < near  # the solid is the same, turned over
+    assert share.stays(about_z(100), near, near, 1) and not share.stays(flip, near, near, 1)
 
 
 def test_the_common_body_fills_the_masks_only_where_the_pose_is_right() -> None:
