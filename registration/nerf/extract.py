@@ -16,10 +16,12 @@ from registration.nerf.level import Level
 from registration.nerf.light import GAINS, upright
 from registration.nerf.record import NerfHalf
 from registration.nerf.screen import odd_views
-from registration.nerf.views import light_at, render_views
+from registration.nerf.views import blurred, light_at, render_views
 
 JUDGED_EVERY = 4
 """If no view is held out, every so many of the training views are judged."""
+BLUR_VIEWS, BLURS = 8, tuple(round(0.1 * n, 1) for n in range(21))
+"""Views by which the images' blur is found, and the blurs that are tried, pixels."""
 
 
 def half_of(
@@ -45,9 +47,12 @@ def half_of(
     light = light_at(half, capture.cameras)
     light[trained] = level.light.each().detach().cpu().numpy()
     light[held] *= exposures(half, capture.only(held))[:, None]
+    some = np.setdiff1d(trained, half.odd)
+    some = some[:: max(1, len(some) // BLUR_VIEWS)]
+    half = replace(half, light=light, blur=blur_of(half, capture.only(some), light[some]))
     judged = held if len(held) else np.arange(0, len(capture), JUDGED_EVERY)
     psnr, iou = quality(half, capture.only(judged), light[judged])
-    return replace(half, light=light, psnr=psnr, mask_iou=iou)
+    return replace(half, psnr=psnr, mask_iou=iou)
 
 
 def exposures(half: NerfHalf, capture: Capture) -> NDArray[np.float32]:  # (n,)
@@ -60,6 +65,14 @@ def exposures(half: NerfHalf, capture: Capture) -> NDArray[np.float32]:  # (n,)
             ratio = np.median(capture.rgb[i][both].mean(1) / 255) / max(float(np.median(image[both].mean(1))), 1e-3)
             out[i] = np.clip(ratio, *GAINS)
     return out
+
+
+def blur_of(half: NerfHalf, capture: Capture, light: NDArray[np.float32]) -> float:
+    """The blur, in pixels, under which sharp renders meet these views best, drawn black outside their masks."""
+    views = render_views(half, capture.cameras, light)
+    wanted = [rgb / np.float32(255) * mask[..., None] for rgb, mask in zip(capture.rgb, capture.mask, strict=True)]
+    off = [sum(float(((blurred(a, s) - b) ** 2).sum()) for a, b in zip(views.rgb, wanted, strict=True)) for s in BLURS]
+    return BLURS[int(np.argmin(off))]
 
 
 def quality(half: NerfHalf, capture: Capture, light: NDArray[np.float32]) -> tuple[float, float]:

@@ -48,6 +48,8 @@ class NerfHalf:
     mask_iou: float
     """Mean over the same views of the mesh's silhouette against the mask."""
     curve: Array  # (k, 2) step, mean colour error since the last entry; none if another back-end trained
+    blur: float = 0.0
+    """Standard deviation in pixels by which the capture's images are blurred against sharp renders, found on training views."""
     coarse: Coarse | None = None
     """None where the field was not trained by levels."""
     notes: dict[str, str] = field(default_factory=dict)

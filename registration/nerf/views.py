@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from registration.geometry.camera import Cameras
 from registration.geometry.mesh import barycentric, blended
@@ -19,7 +20,7 @@ from registration.nerf.record import NerfHalf
 class Views:
     """Images of a half; outside the object all is zero, and the depth infinite."""
 
-    rgb: NDArray[np.float32]  # (n, h, w, 3) 0..1
+    rgb: NDArray[np.float32]  # (n, h, w, 3) 0..1, as blurred as the capture's images, its edges as well
     albedo: NDArray[np.float32]  # (n, h, w, 3) 0..1, without light
     normal: NDArray[np.float32]  # (n, h, w, 3) unit, in the capture's frame
     depth: NDArray[np.float32]  # (n, h, w) mm along the optical axis
@@ -51,7 +52,13 @@ def render_views(
         depths[i], opacity[i] = depth, seen
         albedo[i][seen], normal[i][seen] = tint, n
         rgb[i][seen] = (tint * bright[:, None]).clip(0, 1)
+        rgb[i] = blurred(rgb[i], half.blur)
     return Views(rgb, albedo, normal, depths, opacity)
+
+
+def blurred(image: NDArray[np.float32], pixels: float) -> NDArray[np.float32]:  # (h, w, 3)
+    """As a lens and a grid of finite pixels show it."""
+    return np.asarray(gaussian_filter(image, (pixels, pixels, 0)), np.float32) if pixels else image
 
 
 def unshadowed(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster, depth_image
+from registration.nerf.extract import blur_of, quality
 from registration.nerf.record import NerfHalf
 from registration.nerf.views import light_at, render_views
-from tests.geometry.bodies import knob, ring
+from tests.geometry.bodies import capture_of, knob, ring
 
 
 def painted() -> NerfHalf:
@@ -43,6 +48,20 @@ def test_every_picture_tells_the_same_of_the_surface() -> None:
         expected = views.albedo[i][seen] * (0.7 + 0.3 * n[:, 2:])
         assert np.allclose(views.rgb[i][seen], expected.clip(0, 1), atol=1e-4)
         assert not views.rgb[i][~seen].any()
+
+
+def test_the_blur_of_the_images_is_found_and_drawn() -> None:
+    sharp, cameras = painted(), ring(6, 96, 190.0, (-30, 20, 60))
+    light = light_at(sharp, cameras)
+    views = render_views(replace(sharp, blur=1.2), cameras)
+    for blurry, clear, seen in zip(views.rgb, render_views(sharp, cameras).rgb, views.opacity > 0, strict=True):
+        assert np.allclose(blurry, gaussian_filter(clear, (1.2, 1.2, 0)), atol=1e-6)
+        assert blurry[~seen].any()  # a pixel on the border shows some of the object
+    taken = capture_of(TriMesh(sharp.vertices, sharp.faces), 6, 96)
+    mask, rgb = np.ones_like(views.opacity, bool), (255 * views.rgb).round().astype(np.uint8)
+    capture = replace(taken, rgb=rgb, mask=mask, K=cameras.K, R=cameras.R, t=cameras.t)
+    assert blur_of(sharp, capture, light) == 1.2
+    assert quality(replace(sharp, blur=1.2), capture, light)[0] > 50 > 30 > quality(sharp, capture, light)[0]
 
 
 def test_light_fixed_to_the_object_is_the_same_from_everywhere() -> None:
