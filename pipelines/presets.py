@@ -56,7 +56,7 @@ PRESETS = {
     "best": Config(
         capture=CaptureParams(max_size=400),
         nerf=NerfParams(
-            coarse_grid=64, fine_grid=160, fog_steps=800, rough_steps=400, coarse_steps=800, fine_steps=800, rays=4_096
+            coarse_grid=64, fine_grid=160, fog_steps=1_200, rough_steps=400, coarse_steps=800, fine_steps=800, rays=4_096
         ),
         correspondences=CorrespondenceParams(views=600),
         embedding=EmbeddingParams(steps=900),

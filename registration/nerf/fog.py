@@ -31,9 +31,11 @@ THICKEN, THICKEN_FROM = 10.0, 0.6
 BLOTCH_WEIGHT = 0.1
 """How firmly the fog's tint is held to that of the neighbours."""
 PRUNED_AT = (0.5, 0.7, 0.84)
-LEAST_SHARE, CLEAR = 0.25, 1.0
+STILL = 1e-5
+"""A gradient much smaller than this hardly moves a voxel of the fog: what no camera looks into does not clear by chance."""
+LEAST_SHARE, CLEAR = 0.06, 1.0
 """This share of the cameras must look into a cavity, through fog of less than this thickness."""
-EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 0.25, 2.0, 3, 8
+EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 1.0, 2.0, 3, 8
 """Density of a cavity; how deep in the hull one begins; how far it reaches back out; the smallest, in voxels."""
 
 

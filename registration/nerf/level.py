@@ -22,6 +22,9 @@ LIFTS = (2, 4, 8)
 KEPT_BAND = 7.5
 """Voxels within this many of the surface are kept."""
 ADAM = (0.9, 0.99)
+STILL = 2e-6
+"""A gradient much smaller than this hardly moves a voxel. Else Adam moves what few rays reach as fast as what all see, wherever
+its neighbours pull it: deep floors sink."""
 
 
 @dataclass
@@ -53,6 +56,10 @@ class Level:
             total = grid[0, 0] + stretched(total, (x, y, z))
         dense = stretched(total, self.field.box.shape).reshape(-1)
         self.field.sdf = self.own + dense.index_select(0, self.field.voxels)[:, None]
+
+    def held(self) -> torch.Tensor:  # (v,)
+        """The distances, as what holds them to their neighbours may move them: voxel by voxel, no whole faces."""
+        return (self.own + (self.field.sdf - self.own).detach())[:, 0]
 
     def mark(self, soft: float) -> None:
         """Look where the surface is."""
@@ -92,7 +99,7 @@ def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch
         table.requires_grad_(True)
         level.rates.append(params.shape_rate if name.startswith("lift") else rate[name])
     groups = [{"params": [t], "lr": r} for t, r in zip(level.tables().values(), level.rates, strict=True)]
-    level.optimiser = torch.optim.Adam(groups, betas=ADAM, fused=True)
+    level.optimiser = torch.optim.Adam(groups, betas=ADAM, eps=STILL, fused=True)
     level.settle()
     return level
 

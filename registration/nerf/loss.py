@@ -89,7 +89,7 @@ def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tens
     """Little bending near the surface, a gradient of length one, and colours like the neighbours'."""
     if at.device.type == "cpu":
         weights = params.smooth_weight, params.distance_weight, params.even_weight
-        return quick.bends(at, level.neighbours, level.field.sdf[:, 0], level.field.colour, weights)
+        return quick.bends(at, level.neighbours, level.held(), level.field.colour, weights)
     return smoothness_by_torch(level, at, params)
 
 
@@ -98,7 +98,7 @@ def smoothness_by_torch(level: Level, at: torch.Tensor, params: NerfParams) -> t
     rows = level.neighbours[at]
     whole = (rows > 0).all(1)
     rows, at = rows[whole], at[whole]
-    sdf, colour = level.field.sdf[:, 0], level.field.colour
+    sdf, colour = level.held(), level.field.colour
     near, own = pick(sdf, rows), pick(sdf, at)  # (m, 6), (m,)
     bend = (torch.exp(-((own.detach() / 3) ** 2)) * (near.mean(1) - own) ** 2).mean()
     gradient = (near[:, 1::2] - near[:, ::2]) / 2

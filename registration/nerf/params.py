@@ -14,8 +14,8 @@ class NerfParams:
     """Voxels along the longest side while the shape is found."""
     fine_grid: int = 96
     """Voxels along the longest side while it is sharpened."""
-    fog_steps: int = 500
-    """More of them open more cavities, and false ones: where it is dark the fog clears what is solid."""
+    fog_steps: int = 800
+    """More of them open more cavities."""
     rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 500

@@ -16,7 +16,19 @@ from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
 from registration.nerf.field import tint_at
-from registration.nerf.fog import PRUNED_AT, THICKEN, Fog, cut, density, fog_loss, make_fog, opened, prune, thickness_at
+from registration.nerf.fog import (
+    PRUNED_AT,
+    STILL,
+    THICKEN,
+    Fog,
+    cut,
+    density,
+    fog_loss,
+    make_fog,
+    opened,
+    prune,
+    thickness_at,
+)
 from registration.nerf.hollow import filled
 from registration.nerf.lamp import GREY, LIFT, light_on
 from registration.nerf.level import ADAM, Level, as_coarse, finer, make_level
@@ -142,7 +154,7 @@ def train_fog(
     """Let the fog clear where the cameras look through, and thicken where they do not."""
     rates = {"raw": params.fog_rate, "tint": params.colour_rate, "gain": params.light_rate}
     groups = [{"params": [table], "lr": rates[name]} for name, table in fog.tables().items()]
-    optimiser = torch.optim.Adam(groups, betas=ADAM, fused=True)
+    optimiser = torch.optim.Adam(groups, betas=ADAM, eps=STILL, fused=True)
     if body is not None:
         checkpoint.restore_fog(fog, optimiser, body)
     close = torch.nonzero(rays.edge > -FOG_RIM_PX)[:, 0]
