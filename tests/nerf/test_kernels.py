@@ -15,7 +15,7 @@ from registration.nerf import fog as fogs
 from registration.nerf import loss, render
 from registration.nerf.field import make_field
 from registration.nerf.fog import Fog, make_fog
-from registration.nerf.level import Level, make_level
+from registration.nerf.level import STILL, Level, make_level
 from registration.nerf.light import Light
 from registration.nerf.params import NerfParams
 
@@ -124,6 +124,28 @@ def test_neighbours_hold_as_they_do_in_torch() -> None:
     ours, theirs = (hold(there, at, params) for hold in (loss.smoothness, loss.smoothness_by_torch))
     near([ours[None]], [theirs[None]])
     near(*(grown([x[None]], tables) for x in (ours, theirs)))
+
+
+def test_neighbours_move_voxels_and_no_whole_faces() -> None:
+    there, params = level(), NerfParams()
+    at = torch.randint(1, len(there.own), (3000,), generator=torch.Generator().manual_seed(2))
+    assert torch.equal(there.held(), there.field.sdf[:, 0])
+    for hold in (loss.smoothness, loss.smoothness_by_torch):
+        asked = torch.autograd.grad(hold(there, at, params), [there.own, *there.lifts], allow_unused=True)
+        assert asked[0] is not None and float(asked[0].abs().max()) > 0 and asked[1:] == (None,) * len(there.lifts)
+
+
+def test_what_next_to_nothing_pulls_stays() -> None:
+    there = level()
+    before, far = there.own.detach().clone(), len(there.own) // 2
+    for _ in range(20):
+        asked = torch.full_like(there.own, 0.01 * STILL)  # a hundredth of what counts; elsewhere what rays ask
+        asked[far:] = 100 * STILL
+        there.own.grad = asked
+        there.optimiser.step()
+    moved = (before - there.own.detach())[:, 0]
+    whole = 20 * NerfParams().shape_rate
+    assert float(moved[:far].max()) < 0.02 * whole and float(moved[far:].min()) > 0.9 * whole
 
 
 def stirred_fog() -> Fog:
