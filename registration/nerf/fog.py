@@ -33,8 +33,8 @@ BLOTCH_WEIGHT = 0.1
 PRUNED_AT = (0.5, 0.7, 0.84)
 STILL = 1e-5
 """A gradient much smaller than this hardly moves a voxel of the fog: what no camera looks into does not clear by chance."""
-LEAST_SHARE, CLEAR = 0.06, 1.0
-"""This share of the cameras must look into a cavity, through fog of less than this thickness."""
+LEAST_SHARE, LEAST_CAMERAS, CLEAR = 0.06, 3, 1.0
+"""This share of the cameras, and so many at least, must look into a cavity, through fog of less than this thickness."""
 EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 1.0, 2.0, 3, 8
 """Density of a cavity; how deep in the hull one begins; how far it reaches back out; the smallest, in voxels."""
 
@@ -176,7 +176,7 @@ def looked_into(dense: NDArray[np.float32], box: Box, cameras: Cameras, wanted: 
         thickness = dense[x, y, z].reshape(len(index), -1) * (steps <= reach.min(1)[:, None])
         count += thickness.sum(1) < CLEAR
     out = np.zeros(wanted.shape, bool)
-    out[tuple(index[count >= LEAST_SHARE * len(cameras)].T)] = True
+    out[tuple(index[count >= max(LEAST_SHARE * len(cameras), LEAST_CAMERAS)].T)] = True
     return out
 
 
