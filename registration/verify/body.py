@@ -51,9 +51,13 @@ class Body:
         return Body(solid, iso_surface(solid.grid, solid.low, solid.step))
 
     def moved_by(self, M: Rigid, points: Array) -> float:  # (n, 3) on the surface
-        """How far a motion moves the surface off itself, mm: 95 % of it lies nearer, there and back."""
-        there, back = np.abs(self.solid.at(M.apply(points))), np.abs(self.solid.at(M.inverse().apply(points)))
-        return float(max(np.quantile(there, 0.95), np.quantile(back, 0.95)))
+        """How far a motion moves the surface off itself, mm."""
+        return moved_off(self.solid, M, points)
+
+
+def moved_off(solid: Solid, M: Rigid, points: Array) -> float:  # (n, 3) on the surface
+    """How far a motion moves points off a surface, mm: 95 % of them lie nearer, there and back."""
+    return max(float(np.quantile(np.abs(solid.at(X.apply(points))), 0.95)) for X in (M, M.inverse()))
 
 
 def blurred(solid: Solid, blur: float) -> Solid:

@@ -15,7 +15,7 @@ from registration.geometry.rigid import Array, Rigid
 from registration.geometry.rotation import spread_rotations
 from registration.sources.shape import distinct, outline_fit
 from registration.sources.witness import Witness
-from registration.verify.body import Body, blurred
+from registration.verify.body import Body, blurred, moved_off
 from registration.verify.params import VerifyParams
 
 ROTATIONS, LEAST_TURN_DEG, APART_DEG = 6_000, 15.0, 9.0
@@ -24,8 +24,9 @@ NEARLY = 0.03
 GRAIN = 0.02
 """Share of the diameter below which the halves' surfaces are rough: it is smoothed before the model is held against itself, turned."""
 LEAST_LEFT = 0.5
-PLAINLY = 2.0
-"""A body that is moved by so much more than one that stays the same is another one, whatever a half says."""
+"""A half of which less is left without its grain tells nothing: it is all thin walls."""
+STRICTLY, PLAINLY = 0.75, 2.0
+"""A half speaks for its model alone only if it stays that much more exactly than a whole must, and the whole moves no more than so much."""
 
 
 def turned(body: Body, T_up_from_down: Rigid, diameter: float, most: int) -> list[Rigid]:
@@ -45,25 +46,24 @@ class Share:
     solid: Solid
     points: Array  # (n, 3)
     tree: KDTree
-    """Of these points: where the half saw nothing, its solid is a guess."""
+    """Of all points it saw: elsewhere its solid is a guess."""
     printed: Printed | None
-    whole: bool
-    """Whether most of what it saw is left without the grain; of thin walls nothing may be."""
 
     @classmethod
-    def of(cls, witness: Witness, diameter: float, printed: bool) -> Share:
-        """In the half's own frame."""
+    def of(cls, witness: Witness, diameter: float, printed: bool) -> Share | None:
+        """In the half's own frame; None if hardly anything is left without the grain."""
         solid, points = blurred(witness.side.solid, GRAIN * diameter), witness.side.points
         on = np.abs(solid.at(points)) < GRAIN * diameter
-        return cls(solid, points[on], KDTree(points), witness.printed if printed else None, bool(on.mean() > LEAST_LEFT))
+        if on.mean() <= LEAST_LEFT:
+            return None
+        return cls(solid, points[on], KDTree(points), witness.printed if printed else None)
 
     def stays(self, M: Rigid, most: float, reach: float, most_print: float) -> bool:
         """Whether a motion in the half's frame leaves it as it is: 95 % of it within ``most`` mm, there and back, and seen there."""
-        if not self.whole:
+        if moved_off(self.solid, M, self.points) > most:
             return False
-        for at in (M.apply(self.points), M.inverse().apply(self.points)):
-            if np.quantile(np.abs(self.solid.at(at)), 0.95) > most or np.quantile(self.tree.query(at)[0], 0.95) > 2 * most:
-                return False
+        if any(np.quantile(self.tree.query(X.apply(self.points))[0], 0.95) > 2 * most for X in (M, M.inverse())):
+            return False
         return self.printed is None or print_apart(self.printed, self.printed, M, reach) <= most_print
 
 
@@ -83,6 +83,7 @@ class Sameness:
             self.whole = Printed.of(
                 points, np.concatenate([a.normals, T.turn(b.normals)]), np.concatenate([a.tints, b.tints]), picked
             )
+        self.reach = 2 * params.reach * diameter
         self.shares = [Share.of(half, diameter, self.whole is not None) for half in (up, down)]
 
     def moved_by(self, M: Rigid) -> float:
@@ -91,12 +92,11 @@ class Sameness:
 
     def same(self, M: Rigid) -> bool:
         """Whether a motion leaves the model as it is."""
-        if self.moved_by(M) > self.params.same:
-            return False
-        if self.whole is None:
-            return True
-        reach = 2 * self.params.reach * self.diameter
-        return print_apart(self.whole, self.whole, M, reach) <= self.params.same_print
+        return self.moved_by(M) <= self.params.same and self.print_stays(M)
+
+    def print_stays(self, M: Rigid) -> bool:
+        """Whether a motion leaves the print where it is, as far as there is one."""
+        return self.whole is None or print_apart(self.whole, self.whole, M, self.reach) <= self.params.same_print
 
     def one_model(self, T: Rigid, other: Rigid) -> bool:
         """Whether two transforms give the same model, though it may lie in it elsewhere.
@@ -104,14 +104,14 @@ class Sameness:
         That takes a motion which leaves either half as it is: the other half then comes to the same place of it. What is wrong
         with the other half, or seen by it alone, makes no difference, as long as the whole body does not plainly deny it.
         """
-        M, moved = T @ other.inverse(), other.inverse() @ T
-        if self.same(M):
-            return True
-        p, d = self.params, self.diameter
-        if self.moved_by(M) > PLAINLY * p.same:
+        M, p = T @ other.inverse(), self.params
+        moved = self.moved_by(M)
+        if moved > PLAINLY * p.same:
             return False
-        ways = zip(self.shares, (M, moved), strict=True)
-        return any(share.stays(way, p.same * d, 2 * p.reach * d, p.same_print) for share, way in ways)
+        if moved <= p.same and self.print_stays(M):
+            return True
+        ways, most = zip(self.shares, (M, other.inverse() @ T), strict=True), STRICTLY * p.same * self.diameter
+        return any(share is not None and share.stays(way, most, self.reach, p.same_print) for share, way in ways)
 
     def groups(self, transforms: Sequence[Rigid]) -> tuple[NDArray[np.int64], Array]:
         """A number for each transform, the same for the same model, and how far each moves the first one's."""

@@ -41,6 +41,15 @@ def test_a_cleared_bore_is_cut_out_and_the_walls_stay() -> None:
     )
 
 
+@pytest.mark.parametrize("cameras", [2, 3])
+def test_two_cameras_are_not_enough_to_open_a_bore(cameras: int) -> None:
+    hull = block()
+    x, y, z = np.mgrid[:32, :32, :32] - 15.5
+    dense = np.where((np.hypot(x, y) < 5) & (z > -3), 0.0, 3.0).astype(np.float32)
+    out = opened(hull, dense, BOX, ring(cameras, 64, 190.0, (80,)))
+    assert np.array_equal(out, hull) == (cameras < 3)
+
+
 @pytest.mark.parametrize("what", ["nothing", "bubble", "bubble with a crack", "skin"])
 def test_a_bubble_inside_and_a_thin_skin_are_no_cavities(what: str) -> None:
     hull = block()

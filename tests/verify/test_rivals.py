@@ -119,6 +119,7 @@ def test_a_half_does_not_vouch_for_the_side_it_did_not_see() -> None:
     assert body is not None
     share, flip = Sameness(body, up, down, T_TRUE, SIZE, PARAMS).shares[0], Rigid.exp([np.pi, 0, 0, 0, 0, 0])
     near = 0.02 * SIZE
+    assert share is not None
     assert np.quantile(np.abs(share.solid.at(flip.apply(share.points))), 0.95) < near  # the solid is the same, turned over
     assert share.stays(about_z(100), near, near, 1) and not share.stays(flip, near, near, 1)
 
