@@ -23,6 +23,8 @@ NEARLY = 0.03
 """A turn under which the outline changes by less than this share of the diameter is worth a trial."""
 GRAIN = 0.02
 """Share of the diameter below which the halves' surfaces are rough: it is smoothed before the model is held against itself, turned."""
+SEEN = 0.04
+"""Share of the diameter within which of a place a half must have seen something to know of it: twice as far as its points lie apart."""
 LEAST_LEFT = 0.5
 """A half of which less is left without its grain tells nothing: it is all thin walls."""
 STRICTLY, PLAINLY = 0.75, 2.0
@@ -47,6 +49,8 @@ class Share:
     points: Array  # (n, 3)
     tree: KDTree
     """Of all points it saw: elsewhere its solid is a guess."""
+    near: float
+    """How far from these it still knows, mm."""
     printed: Printed | None
 
     @classmethod
@@ -56,13 +60,13 @@ class Share:
         on = np.abs(solid.at(points)) < GRAIN * diameter
         if on.mean() <= LEAST_LEFT:
             return None
-        return cls(solid, points[on], KDTree(points), witness.printed if printed else None)
+        return cls(solid, points[on], KDTree(points), SEEN * diameter, witness.printed if printed else None)
 
     def stays(self, M: Rigid, most: float, reach: float, most_print: float) -> bool:
         """Whether a motion in the half's frame leaves it as it is: 95 % of it within ``most`` mm, there and back, and seen there."""
         if moved_off(self.solid, M, self.points) > most:
             return False
-        if any(np.quantile(self.tree.query(X.apply(self.points))[0], 0.95) > 2 * most for X in (M, M.inverse())):
+        if any(np.quantile(self.tree.query(X.apply(self.points))[0], 0.95) > self.near for X in (M, M.inverse())):
             return False
         return self.printed is None or print_apart(self.printed, self.printed, M, reach) <= most_print
 
