@@ -162,8 +162,9 @@ def verdict_of(court: Court, ranked: list[Candidate], candidates: int) -> Verdic
     best, params = ranked[0], court.params
     cost = np.array([court.cost(c) for c in ranked])
     group, moved, symmetries = np.arange(len(ranked)), np.ones(len(ranked)), {}
-    if best.body is not None:
-        sameness = Sameness(best.body, court.up, court.down, best.T, court.diameter, params)
+    body = Body.common(court.up, court.down, best.T, params.same_voxels)
+    if body is not None:
+        sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params)
         group, moved = sameness.groups([c.T for c in ranked])
         symmetries = symmetries_of(sameness, [c.T for c, g in zip(ranked, group, strict=True) if g == 0])
     belief = believe(cost, group, some_right(best.evidence, params))

@@ -54,6 +54,10 @@ class VerifyParams:
     """Transforms that move 95 % of the model's surface less than this share of the diameter give the same model."""
     same_print: float = 0.15
     """And if they move its print onto one that is unlike it by less than this."""
+    same_voxels: int = 96
+    """Voxels along the longest side of the body that is held against itself: coarser ones move by themselves as much as that."""
+    same_points: int = 20_000
+    """Points of its surface that are looked at."""
 
 
 @dataclass(frozen=True)

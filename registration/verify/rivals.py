@@ -78,7 +78,7 @@ class Sameness:
         """By the model that ``T`` gives."""
         rng = np.random.default_rng(0)
         self.body, self.diameter, self.params = body.smoothed(GRAIN * diameter), diameter, params
-        self.points = self.body.mesh.sample(params.points, rng)[0]
+        self.points = self.body.mesh.sample(params.same_points, rng)[0]
         a, b = up.printed, down.printed
         self.whole: Printed | None = None
         if min(a.strength(), b.strength()) >= PRINTED:
