@@ -30,6 +30,9 @@ THICKEN, THICKEN_FROM = 10.0, 0.6
 """The fog becomes so many times denser from this share of the steps on."""
 BLOTCH_WEIGHT = 0.1
 """How firmly the fog's tint is held to that of the neighbours."""
+WAVES = 2
+LIGHTS = 1 + 2 * WAVES
+"""Lights that every view's own is mixed of. They are learned: all that is asked is that the same few light every voxel."""
 PRUNED_AT = (0.5, 0.7, 0.84)
 STILL = 1e-5
 """A gradient much smaller than this hardly moves a voxel of the fog: what no camera looks into does not clear by chance."""
@@ -39,10 +42,16 @@ EMPTY, DEEP_VOXELS, MOUTH_VOXELS, LEAST_VOXELS = 1.0, 2.0, 3, 8
 """Density of a cavity; how deep in the hull one begins; how far it reaches back out; the smallest, in voxels."""
 
 
-def view_terms(d: torch.Tensor) -> torch.Tensor:  # (m, 3) -> (m, 4)
-    """One, and the direction of sight: all that the fog knows of light."""
-    x, y, z = d.unbind(1)
-    return torch.stack([torch.ones_like(x), x, y, z], 1)
+def first_light(cameras: Cameras, middle: NDArray[np.floating]) -> torch.Tensor:  # (views, LIGHTS)
+    """One, and waves of the direction in which each camera stands around the middle of where all stand: where the light turns, it turns with that."""
+    toward = cameras.centres() - middle
+    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+    axis = toward.mean(0)
+    across = np.linalg.svd(axis[None])[2][1:]  # any two directions at right angles to the axis
+    x, y = across @ toward.T
+    angle = np.arctan2(y, x)
+    waves = [f(n * angle) for n in range(1, WAVES + 1) for f in (np.cos, np.sin)]
+    return torch.from_numpy(np.stack([np.ones(len(toward)), *waves], 1).astype(np.float32))
 
 
 @dataclass
@@ -54,28 +63,28 @@ class Fog:
     later: torch.Tensor  # (v, 3) rows of the next voxels along x, y, z
     live: torch.Tensor  # (x * y * z,) bool: worth a sample
     raw: torch.Tensor  # (v,) density before softplus
-    tint: torch.Tensor  # (v, 4) brightness by direction of sight
-    gain: torch.Tensor  # (views,) exposure
+    tint: torch.Tensor  # (v, LIGHTS) brightness under each of the lights
+    light: torch.Tensor  # (views, LIGHTS) how much of each a view has
 
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned."""
-        return {"raw": self.raw, "tint": self.tint, "gain": self.gain}
+        return {"raw": self.raw, "tint": self.tint, "light": self.light}
 
 
-def make_fog(box: Box, hull: NDArray[np.float32], views: int, device: str) -> Fog:
+def make_fog(box: Box, hull: NDArray[np.float32], cameras: Cameras, device: str) -> Fog:
     """Thin grey fog wherever the hull (signed distance in voxels) reaches."""
     kept = np.flatnonzero((hull < 1).ravel())
     rows = np.zeros(hull.size, np.int64)
     rows[kept] = np.arange(1, len(kept) + 1)
     sy, sx = box.shape[2], box.shape[1] * box.shape[2]
     beside = np.clip(np.concatenate([[0], kept])[:, None] + np.array([sx, sy, 1]), 0, hull.size - 1)
-    raw, tint = torch.full((len(kept) + 1,), THIN), torch.zeros(len(kept) + 1, 4)
+    raw, tint = torch.full((len(kept) + 1,), THIN), torch.zeros(len(kept) + 1, LIGHTS)
     raw[0], tint[:, 0] = 5 * THIN, 0.5
     tables = (rows, rows[beside], (hull < 1).ravel())
     return Fog(
         box,
         *(torch.from_numpy(t).to(device) for t in tables),
-        *(t.to(device).requires_grad_(True) for t in (raw, tint, torch.ones(views))),
+        *(t.to(device).requires_grad_(True) for t in (raw, tint, first_light(cameras, (box.low + box.high) / 2))),
     )
 
 
@@ -85,16 +94,16 @@ def thickness_at(step: float) -> float:
 
 
 def see(
-    fog: Fog, o: torch.Tensor, d: torch.Tensor, jitter: torch.Tensor, scale: float
+    fog: Fog, o: torch.Tensor, d: torch.Tensor, light: torch.Tensor, jitter: torch.Tensor, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Brightness and opacity of rays, each (rays,); one sample a voxel."""
+    """Brightness under the light of each ray (rays, LIGHTS) and opacity, each (rays,); one sample a voxel."""
     if o.device.type == "cpu":
-        return quick.FogSight.apply(fog.raw, fog.tint, fog, o, d, jitter, view_terms(d), scale).unbind(1)
-    return see_by_torch(fog, o, d, jitter, scale)
+        return quick.FogSight.apply(fog.raw, fog.tint, light, fog, o, d, jitter, scale).unbind(1)
+    return see_by_torch(fog, o, d, light, jitter, scale)
 
 
 def see_by_torch(
-    fog: Fog, o: torch.Tensor, d: torch.Tensor, jitter: torch.Tensor, scale: float
+    fog: Fog, o: torch.Tensor, d: torch.Tensor, light: torch.Tensor, jitter: torch.Tensor, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The same on any device."""
     box, step = fog.box, fog.box.step
@@ -112,7 +121,7 @@ def see_by_torch(
     rows, share = corner_rows(fog.rows, box.shape, g.reshape(3, -1).index_select(1, at))
     weights = corner_weights(share)
     weight = weigh(owner, softplus((pick(fog.raw, rows) * weights).sum(0)) * scale)
-    shade = (gathered(fog.tint, rows, weights) * view_terms(d).t().index_select(1, owner)).sum(0)
+    shade = (gathered(fog.tint, rows, weights) * light.t().index_select(1, owner)).sum(0)
     both = torch.stack([shade, torch.ones_like(shade)]) * weight
     out = torch.zeros(len(o), 2, device=o.device).index_add(0, owner, both.t())
     return out[:, 0], out[:, 1]
@@ -123,10 +132,11 @@ def fog_loss(
 ) -> tuple[torch.Tensor, float]:
     """Brightness inside the masks, opacity everywhere, density and tint like the neighbours'; and the brightness error."""
     scale = thickness_at(share)
-    shade, opacity = see(fog, rays.origins[drawn], rays.directions[drawn], jitter, scale)
+    light = fog.light.index_select(0, rays.view[drawn])
+    shade, opacity = see(fog, rays.origins[drawn], rays.directions[drawn], light, jitter, scale)
     edge = rays.edge[drawn]
     sure = (edge > SURE_PX).float()
-    off = (shade * pick(fog.gain, rays.view[drawn]) - rays.colour[drawn].mean(1)).abs()
+    off = (shade - rays.colour[drawn].mean(1)).abs()
     error = (off * sure).sum() / sure.sum().clamp_min(1)
     seen = binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), (0.5 + edge).clamp(0, 1))
     even = jumps(fog, at, params.fog_even_weight * scale, BLOTCH_WEIGHT)

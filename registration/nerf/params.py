@@ -33,8 +33,8 @@ class NerfParams:
     shape_rate: float = 0.05
     """Learning rate of the signed distance, voxels."""
     colour_rate: float = 0.02
-    light_rate: float = 0.01
-    """Learning rate of the views' exposures in the fog."""
+    light_rate: float = 0.003
+    """Learning rate of the views' light in the fog."""
     mask_rate: float = 0.02
     """Learning rate of how many pixels too small each view's mask is."""
     soft_coarse: float = 1.0

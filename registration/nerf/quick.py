@@ -61,15 +61,15 @@ class FogSight(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, raw: torch.Tensor, tint: torch.Tensor, fog: Fog, o: torch.Tensor, d: torch.Tensor,
-        jitter: torch.Tensor, terms: torch.Tensor, scale: float,
+        ctx: Any, raw: torch.Tensor, tint: torch.Tensor, light: torch.Tensor, fog: Fog, o: torch.Tensor,
+        d: torch.Tensor, jitter: torch.Tensor, scale: float,
     ) -> torch.Tensor:  # fmt: skip
-        """Density before softplus (v,), tint (v, 4)."""
+        """Density before softplus (v,), tint (v, lights), light of each ray (rays, lights)."""
         from registration.nerf.kernels import fog as kernel
 
         low, side, shape = grid_of(fog.box)
         high = np.asarray(fog.box.high, float)
-        rays, live, rows = arrays(o, d, jitter, terms), *arrays(fog.live), *arrays(fog.rows)
+        rays, live, rows = arrays(o, d, jitter, light), *arrays(fog.live), *arrays(fog.rows)
         given = (*rays, low, high, side, shape, live, rows, *arrays(raw, tint), float(scale))
         out, kept = kernel.see(*given)
         ctx.given = (*given, out, kept)
@@ -77,10 +77,10 @@ class FogSight(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the first two."""
+        """Gradients of the first three."""
         from registration.nerf.kernels import fog as kernel
 
-        return (*tensors(*kernel.ask(*ctx.given, *arrays(grads[0]))), None, None, None, None, None, None)
+        return (*tensors(*kernel.ask(*ctx.given, *arrays(grads[0]))), None, None, None, None, None)
 
 
 class Told(torch.autograd.Function):

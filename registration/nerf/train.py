@@ -14,6 +14,7 @@ from registration.geometry.hull import Box, hull_box, hull_depth
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
+from registration.nerf.carve import carved
 from registration.nerf.checkpoint import Progress
 from registration.nerf.field import tint_at
 from registration.nerf.fog import (
@@ -96,10 +97,11 @@ def train(
 
     if level is None:
         box, hull = hull_start(capture, distances, params)
-        fog = make_fog(box, hull, len(capture), device)
+        fog = make_fog(box, hull, capture.cameras, device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN), box, capture.cameras)
-        start = filled(start, box, [capture])
+        at.lights = fog.light.detach().cpu()
+        start = filled(cut(start, carved(start, box, capture, distances, at.lights.cpu().numpy())), box, [capture])
         slack = torch.zeros(len(capture), device=device)
         light = light_on(capture, iso_surface(start, box.low, box.step), GREY, LIFT * box.step)
         level = make_level(box, start, None, light, slack, params, device)
@@ -113,16 +115,23 @@ def train(
         count, soft, next_grid = plan[at.phase - 1]
         train_level(level, rays.without(at.dropped), capture, params, soft, count, at, file, told)
         if next_grid:
-            level, mesh = moved_on(level, capture, params, next_grid)
+            level, mesh = moved_on(level, capture, params, next_grid, at, distances)
             at.dropped = odd_views(mesh, capture).tolist() if next_grid == params.fine_grid else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
 
 
-def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:
-    """The same field on another grid, its hollows filled, under a light that is found anew; and its surface."""
+def moved_on(
+    level: Level, capture: Capture, params: NerfParams, voxels: int, at: Progress, distances: NDArray[np.float32]
+) -> tuple[Level, TriMesh]:
+    """The same field on another grid, its hollows filled, under a light that is found anew; and its surface.
+
+    After the rough steps what is left of lids over cavities is taken off: around it the surface is better known by now.
+    """
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
+    if at.phase == 1 and at.lights is not None:
+        sdf = cut(sdf, carved(sdf, box, capture, distances, at.lights.cpu().numpy()))
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, str(level.slack.device))
@@ -152,7 +161,7 @@ def train_fog(
     fog: Fog, rays: Rays, params: NerfParams, at: Progress, body: dict | None, file: Path, told: Told
 ) -> None:
     """Let the fog clear where the cameras look through, and thicken where they do not."""
-    rates = {"raw": params.fog_rate, "tint": params.colour_rate, "gain": params.light_rate}
+    rates = {"raw": params.fog_rate, "tint": params.colour_rate, "light": params.light_rate}
     groups = [{"params": [table], "lr": rates[name]} for name, table in fog.tables().items()]
     optimiser = torch.optim.Adam(groups, betas=ADAM, eps=STILL, fused=True)
     if body is not None:

@@ -18,6 +18,7 @@ from registration.nerf.fog import Fog, make_fog
 from registration.nerf.level import STILL, Level, make_level
 from registration.nerf.light import Light
 from registration.nerf.params import NerfParams
+from tests.geometry.bodies import ring
 
 BOX = Box(np.array([-20.0, -18.0, -16.0]), 2.0, (21, 19, 17))
 
@@ -150,7 +151,7 @@ def test_what_next_to_nothing_pulls_stays() -> None:
 
 def stirred_fog() -> Fog:
     """Fog in the ball."""
-    dice, fog = torch.Generator().manual_seed(4), make_fog(BOX, ball(), 2, "cpu")
+    dice, fog = torch.Generator().manual_seed(4), make_fog(BOX, ball(), ring(8, 32, 100.0, (40, 60)), "cpu")
     with torch.no_grad():
         fog.raw.add_(1.5 * torch.randn(fog.raw.shape, generator=dice))
         fog.tint.add_(0.3 * torch.randn(fog.tint.shape, generator=dice))
@@ -161,8 +162,9 @@ def stirred_fog() -> Fog:
 def test_fog_is_seen_and_asked_as_in_torch(scale: float) -> None:
     fog, (o, d) = stirred_fog(), rays(200, 6)
     jitter = torch.rand(200, generator=torch.Generator().manual_seed(1))
-    tables = [fog.raw, fog.tint]
-    sides = [list(see(fog, o, d, jitter, scale)) for see in (fogs.see, fogs.see_by_torch)]
+    light = fog.light[torch.arange(200) % 8].detach().requires_grad_(True)
+    tables = [fog.raw, fog.tint, light]
+    sides = [list(see(fog, o, d, light, jitter, scale)) for see in (fogs.see, fogs.see_by_torch)]
     near(*sides, share=5e-4)  # the kernel leaves out what adds less than 1e-4
     near(*(grown(side, tables) for side in sides), share=2e-3)
 

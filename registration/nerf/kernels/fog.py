@@ -32,19 +32,19 @@ def around(g, rows, shape):
 
 
 @compiled
-def shade_of(eight, w, tint, terms, ray):
-    """Brightness of fog looked at in one direction."""
+def shade_of(eight, w, tint, light, ray):
+    """Brightness of fog under the light of a ray."""
     total = 0.0
     for c in range(8):
         one = 0.0
-        for k in range(terms.shape[1]):
-            one += tint[eight[c], k] * terms[ray, k]
+        for k in range(light.shape[1]):
+            one += tint[eight[c], k] * light[ray, k]
         total += w[c] * one
     return total
 
 
 @compiled
-def see(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scale):
+def see(o, d, jitter, light, low, high, step, shape, live, rows, raw, tint, scale):
     """Brightness and opacity of rays (rays, 2), one sample a voxel; and of each sample what it lets through, how its
     thickness follows the table, and its brightness."""
     out, longest = np.zeros((len(o), 2)), 2  # a ray that just misses the box may still round into it
@@ -71,16 +71,16 @@ def see(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scal
             out[ray, 1] += weight
             kept[ray, n, 0], kept[ray, n, 1] = through, slope if thick * scale < THICKEST else 0.0
             if weight > FAINT:
-                kept[ray, n, 2] = shade_of(eight, w, tint, terms, ray)
+                kept[ray, n, 2] = shade_of(eight, w, tint, light, ray)
                 out[ray, 0] += weight * kept[ray, n, 2]
             n += 1
     return out.astype(np.float32), kept
 
 
 @compiled
-def ask(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scale, out, kept, out_grad):
-    """What a change of brightness and opacity asks of density and tint."""
-    to_raw, to_tint = np.zeros(len(raw), np.float32), np.zeros(tint.shape, np.float32)
+def ask(o, d, jitter, light, low, high, step, shape, live, rows, raw, tint, scale, out, kept, out_grad):
+    """What a change of brightness and opacity asks of density, tint and light."""
+    to_raw, to_tint, to_light = np.zeros(len(raw), np.float32), np.zeros(tint.shape, np.float32), np.zeros(light.shape, np.float32)
     for ray in range(len(o)):
         enter, leave = span(o[ray], d[ray], low, high)
         t, left, n = enter + step * jitter[ray], 1.0, 0
@@ -106,6 +106,7 @@ def ask(o, d, jitter, terms, low, high, step, shape, live, rows, raw, tint, scal
             if plain:
                 by_tint = weight * out_grad[ray, 0]
                 for c in range(8):
-                    for k in range(terms.shape[1]):
-                        to_tint[eight[c], k] += w[c] * by_tint * terms[ray, k]
-    return to_raw, to_tint
+                    for k in range(light.shape[1]):
+                        to_tint[eight[c], k] += w[c] * by_tint * light[ray, k]
+                        to_light[ray, k] += w[c] * by_tint * tint[eight[c], k]
+    return to_raw, to_tint, to_light
