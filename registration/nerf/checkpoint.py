@@ -29,14 +29,11 @@ class Progress:
     curve: list[list[float]] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     """Views that the coarse surface does not explain; the fine one is trained without them."""
-    lights: torch.Tensor | None = None  # (views, lights)
-    """What the fog found every view's light to be mixed of."""
 
 
 def write(path: Path, at: Progress, body: dict[str, object]) -> None:
     """How far the training is, and its tables."""
     facts = {"phase": at.phase, "step": at.step, "dice": at.dice.get_state(), "curve": at.curve, "dropped": at.dropped}
-    facts["lights"] = at.lights
     resume.save(path, facts | body)
 
 
@@ -47,7 +44,7 @@ def read(path: Path, device: str) -> tuple[Progress, dict] | None:
         return None
     dice = torch.Generator(device="cpu")
     dice.set_state(body["dice"].cpu())
-    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"], body["lights"]), body
+    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"]), body
 
 
 def fog_body(fog: Fog, optimiser: torch.optim.Optimizer) -> dict[str, object]:

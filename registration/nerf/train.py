@@ -100,8 +100,8 @@ def train(
         fog = make_fog(box, hull, capture.cameras, device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN), box, capture.cameras)
-        at.lights = fog.light.detach().cpu()
-        start = filled(cut(start, carved(start, box, capture, distances, at.lights.cpu().numpy())), box, [capture])
+        start = cut(start, carved(start, box, capture, distances, fog.light.detach().cpu().numpy()))
+        start = filled(start, box, [capture])
         slack = torch.zeros(len(capture), device=device)
         light = light_on(capture, iso_surface(start, box.low, box.step), GREY, LIFT * box.step)
         level = make_level(box, start, None, light, slack, params, device)
@@ -115,23 +115,16 @@ def train(
         count, soft, next_grid = plan[at.phase - 1]
         train_level(level, rays.without(at.dropped), capture, params, soft, count, at, file, told)
         if next_grid:
-            level, mesh = moved_on(level, capture, params, next_grid, at, distances)
+            level, mesh = moved_on(level, capture, params, next_grid)
             at.dropped = odd_views(mesh, capture).tolist() if next_grid == params.fine_grid else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
 
 
-def moved_on(
-    level: Level, capture: Capture, params: NerfParams, voxels: int, at: Progress, distances: NDArray[np.float32]
-) -> tuple[Level, TriMesh]:
-    """The same field on another grid, its hollows filled, under a light that is found anew; and its surface.
-
-    After the rough steps what is left of lids over cavities is taken off: around it the surface is better known by now.
-    """
+def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:
+    """The same field on another grid, its hollows filled, under a light that is found anew; and its surface."""
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
-    if at.phase == 1 and at.lights is not None:
-        sdf = cut(sdf, carved(sdf, box, capture, distances, at.lights.cpu().numpy()))
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, str(level.slack.device))
