@@ -20,6 +20,7 @@ LEAST = 8
 UNLIKE, TIMES = 0.015, 1.8
 """Brightness by which what is seen of a place must be unlike one place, and how many times the usual of all of them."""
 LAYERS = 60
+"""The most that come off: a cavity is no deeper than the grid is wide."""
 RIM_VOXELS, RIM_SHARE = 0.9, 0.15
 """A voxel whose middle lies no deeper than this within the masks of such a share of the views makes their outline, and stays."""
 
@@ -53,11 +54,12 @@ def outlines(solid: NDArray[np.bool_], box: Box, capture: Capture, distances: ND
     """Voxels of a body that make the outline of some views: edges, which show two faces and are unlike one place, too."""
     at = np.argwhere(solid)
     points, count = box.low + box.step * at, np.zeros(len(at), int)
-    limit = np.array([capture.cameras.width - 1, capture.cameras.height - 1])
+    cameras = capture.cameras
+    limit = np.array([cameras.width - 1, cameras.height - 1])
     for i, distance in enumerate(distances):
-        uv, z = capture.cameras.project(i, points)
+        uv, z = cameras.project(i, points)
         x, y = np.clip(np.rint(uv), 0, limit).astype(int).T
-        voxel = capture.K[i][0, 0] * box.step / np.maximum(z, 1e-9)  # pixels
+        voxel = cameras.K[i][0, 0] * box.step / np.maximum(z, 1e-9)  # pixels
         count += distance[y, x] < RIM_VOXELS * voxel
     out = np.zeros(solid.shape, bool)
     out[tuple(at[count >= RIM_SHARE * len(capture)].T)] = True

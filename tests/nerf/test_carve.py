@@ -9,7 +9,7 @@ from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster, depth_image
-from registration.nerf.carve import carved, images_of, judged
+from registration.nerf.carve import carved, images_of, judged, outlines
 from registration.nerf.fog import first_light
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import mask_distances
@@ -17,8 +17,6 @@ from registration.nerf.train import hull_start
 from tests.geometry.bodies import capture_of, knob, ring, socket
 
 PARAMS = NerfParams(coarse_grid=36)
-
-
 LAMP = np.array([-0.4, -0.5, -0.77])
 """Where the light comes from, in the frame of the camera: it goes along."""
 
@@ -62,6 +60,17 @@ def test_what_one_place_can_explain_is_told_from_what_it_cannot() -> None:
     lid, top = seen & (np.hypot(x, y) < 6) & (z > 10), seen & (np.hypot(x, y) > 20)
     assert lid.sum() > 20 and top.sum() > 100
     assert np.quantile(error[lid], 0.1) > 3 * np.quantile(error[top], 0.9)
+
+
+def test_edges_make_the_outline_of_many_views_and_lids_of_few() -> None:
+    capture, distances, box, hull = hull_of(socket())
+    made = outlines(hull < 0, box, capture, distances).ravel()
+    x, y, z = box.points().T
+    solid = hull.ravel() < 0
+    upright = solid & (np.abs(x) > 24) & (np.abs(y) > 19) & (np.abs(z) < 14)
+    lid = solid & (np.hypot(x, y) < 9) & (z > 16)
+    assert upright.sum() > 10 and lid.sum() > 50
+    assert made[upright].mean() > 0.9 and made[lid].mean() < 0.2
 
 
 def test_too_few_views_take_nothing_off() -> None:

@@ -12,6 +12,7 @@ NEAR = 0.01
 """Errors below this count as they are, those above by their size only."""
 ROUNDS = 5
 TRUSTED = 0.6
+"""Share of the views, those that are explained best, that count: shadows and gloss spoil the others."""
 
 
 @compiled
@@ -45,8 +46,14 @@ def brightness(image, x, y):
 
 
 @compiled
+def along(row, x):
+    """One row of a projection (4,) times a place."""
+    return row[0] * x[0] + row[1] * x[1] + row[2] * x[2] + row[3]
+
+
+@compiled
 def unlike(places, normals, low, step, solid, centres, project, images, light, least):
-    """Of places (n, 3) in voxels: the mean error with which a few lights explain what is seen of each (negative: too few see it)."""
+    """The error with which a few lights explain what is seen of each place (n, 3), voxels: mean of the best views; negative where too few see it."""
     lights = light.shape[1]
     out = np.full(len(places), -1.0)
     seen, which = np.empty(len(centres)), np.empty(len(centres), np.int64)
@@ -59,8 +66,10 @@ def unlike(places, normals, low, step, solid, centres, project, images, light, l
             if (way * normal).sum() < STEEP:
                 continue
             x = low + step * (p + 0.5 * normal)
-            q = np.dot(np.ascontiguousarray(project[view, :, :3]), x) + project[view, :, 3]
-            value = brightness(images[view], q[0] / q[2], q[1] / q[2])
+            u, v, depth = along(project[view, 0], x), along(project[view, 1], x), along(project[view, 2], x)
+            if depth <= 0:
+                continue
+            value = brightness(images[view], u / depth, v / depth)
             if value < 0 or not free(start, way, solid):
                 continue
             seen[k], which[k] = value, view
