@@ -53,7 +53,7 @@ PLAIN = 0.03
 DOUBTS = ("mask", "stands", "bare", "print", "side")
 SHARES = {"out": 0.5, "strangers": 0.5}
 """What a part without its right hypotheses, and a pair of strangers, count in the fit."""
-HAND = {"mask": 400.0, "free": 80.0, "deep": 25.0, "apart": 6.0, "colour": 50.0, "bare": 400.0, "relief": 20.0}
+HAND = {"mask": 400.0, "free": 80.0, "deep": 25.0, "apart": 6.0, "colour": 50.0, "bare": 400.0, "relief": 20.0, "lids": 1.0}
 HAND_DOUBT = {"mask": 4000.0, "stands": 10.0, "bare": 10.0, "print": 70.0, "side": 5.0, "at": 10.0}
 HELD, DOUBT_HELD = 0.3, 0.03
 """How firmly the logarithms of the weights are held to those set by hand."""

@@ -102,7 +102,7 @@ def clocked(capture: Capture, box: Box, params: NerfParams, scratch: Path) -> tu
 def as_cloud(points: Array) -> Cloud:
     """Bare points, all of them trusted."""
     n = len(points)
-    return Cloud(points, points * 0, np.zeros((n, 3), np.uint8), np.full(n, 3), np.ones(n, np.float32))
+    return Cloud(points, points * 0, np.zeros((n, 3), np.uint8), np.full(n, 3), *2 * [np.ones(n, np.float32)])
 
 
 def judged(level: Level, capture: Capture, held: NDArray[np.int64], mesh: TriMesh, d: float) -> dict[str, float]:

@@ -60,7 +60,7 @@ def nerf(name: str) -> Stage:
 
 def clouds(pair: tuple[str, str]) -> Stage:
     """The clouds of a pair."""
-    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=4)
+    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=5)
 
 
 def learned(name: str, read_off: str = "clouds") -> list[Stage]:
@@ -91,7 +91,7 @@ def registered(pair: tuple[str, str], deep: str = "", verify_by: str = "verify:r
     inputs, verify = {"clouds": stage_of("clouds", pair), **halves(pair)}, stage_of(f"verify{deep}", pair)
     return [
         Stage(
-            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=5,
+            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=6,
             needs=NEEDS["verify"],
         ),
         stage(

@@ -75,13 +75,14 @@ def hypotheses_table(verdict: Verdict) -> str:
         "masks bare, px",
         "print apart",
         "relief apart",
+        "lids apart",
         "sides turned by",
         "moves the model by, % of d",
     ]
     body = [
         [
             str(n + 1), LETTERS[min(int(verdict.group[n]), 25)], verdict.source[n], f"{verdict.cost[n]:.1f}", f"{100 * verdict.mask[n]:.2f}",
-            f"{100 * (verdict.free[n] + verdict.deep[n]):.1f}", f"{verdict.bare[n]:.3f}", f"{verdict.colour[n]:.2f}", f"{verdict.relief[n]:.2f}", f"{verdict.turned[n]:.0f}°", f"{100 * verdict.moved[n]:.2f}",
+            f"{100 * (verdict.free[n] + verdict.deep[n]):.1f}", f"{verdict.bare[n]:.3f}", f"{verdict.colour[n]:.2f}", f"{verdict.relief[n]:.2f}", f"{verdict.lids[n]:.1f}", f"{verdict.turned[n]:.0f}°", f"{100 * verdict.moved[n]:.2f}",
         ]
         for n in range(min(8, len(verdict.cost)))
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from registration.nerf.field import channels_at
 from registration.nerf.light import shade
 from registration.nerf.params import CloudParams
 from registration.nerf.record import Cloud, Clouds, Coarse, NerfHalf
+from registration.nerf.unlike import unlike
 from registration.nerf.views import unshadowed
 
 ENOUGH_VIEWS = 6
@@ -58,12 +59,12 @@ def views_of(
 
 def agreement(
     half: NerfHalf, points: Array, normals: Array, colours: NDArray[np.uint8], capture: Capture, caster: Caster,
-    min_cosine: float,
+    sights: Sequence[tuple[int, NDArray[np.int64], Array]],
 ) -> tuple[NDArray[np.int64], Array]:  # fmt: skip
     """How many views see each point, and the share of these in which it lies in the mask and has the colour it should."""
     count, agreed = np.zeros(len(points), np.int64), np.zeros(len(points))
     found = []
-    for i, index, uv in seen_by(points, normals, capture, caster, 0.5 * half.step, min_cosine):
+    for i, index, uv in sights:
         x, y = uv.round().astype(int).T
         free = unshadowed(points[index], normals[index], half.light[i], caster, 1.5 * half.step)
         expected = colours[index] / 255 * shade(normals[index], half.light[i], free)[:, None]
@@ -93,11 +94,13 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
     normals = blended(half.normals, corners, weights)
     colours = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners].astype(float)).round().astype(np.uint8)
     caster = Caster(mesh.vertices, mesh.faces)
-    views, agreed = agreement(half, points, normals, colours, capture, caster, params.min_cosine)
+    sights = list(seen_by(points, normals, capture, caster, 0.5 * half.step, params.min_cosine))
+    views, agreed = agreement(half, points, normals, colours, capture, caster, sights)
+    odd = unlike(len(points), sights, capture, (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2)
     confidence = np.minimum(views / ENOUGH_VIEWS, 1) * agreed * sharpness(half, points)
     enough = max(params.min_views, round(params.min_share * len(capture)))
     kept = (views >= enough) & (confidence >= params.min_confidence)
-    return Cloud(points[kept], normals[kept], colours[kept], views[kept], confidence[kept].astype(np.float32))
+    return Cloud(points[kept], normals[kept], colours[kept], views[kept], confidence[kept].astype(np.float32), odd[kept])
 
 
 def coarse_half(half: NerfHalf, coarse: Coarse) -> NerfHalf:

@@ -79,6 +79,7 @@ class Cloud:
     colours: NDArray[np.uint8]  # (n, 3)
     views: NDArray[np.int64]  # (n,) how many views saw each point
     confidence: NDArray[np.float32]  # (n,) 0..1: seen by many views that agree, on a sharp surface
+    unlike: NDArray[np.float32]  # (n,) how much less than usual one place explains what the views show: lids; 1 usual, 0 not known
 
     def __len__(self) -> int:
         return len(self.points)

@@ -11,7 +11,7 @@ from registration.geometry.rigid import Array, Rigid
 from registration.sources.witness import Witness, outside_masks, turned_deg
 from registration.verify.params import VerifyParams
 
-TERMS = ("mask", "free", "deep", "apart", "colour", "bare", "relief")
+TERMS = ("mask", "free", "deep", "apart", "colour", "bare", "relief", "lids")
 """Contradictions that count in proportion when hypotheses are compared."""
 RIM = 0.015
 """Points less deep than this, as a share of the diameter, beneath the hull stand where silhouettes held the surface."""
@@ -43,6 +43,8 @@ class Evidence:
     """Depth in pixels of what the masks show and the body common to both halves does not fill."""
     relief: float = 0.0
     """On a nearly round body, how little both halves agree on what is not round: 0 wholly, 1 not at all; 0 on any other body."""
+    lids: float = 0.0
+    """There, how much worse what neither half explains meets than at the best turn: a loss of log-likelihood itself."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from registration.data.capture import Capture
 from registration.geometry.compiled import compiled
@@ -13,14 +14,35 @@ from registration.geometry.hull import hull_depth, signed_mask_distance
 from registration.geometry.icp import Side, align
 from registration.geometry.paint import Printed
 from registration.geometry.rigid import Array, Rigid
+from registration.nerf.record import Cloud
 from registration.sources.base import HalfModel
 
 SATURATED_PX = 4.0
 """Points further outside a mask than this are no worse."""
 CARVED_BY = 2
 """So many views may disagree before a place counts as outside the hull of the silhouettes."""
+BESIDE = 8
+"""Neighbours, with the point itself, that must agree that something is unlike."""
+USUAL, PLAINLY = 1.0, 4.0
+"""Times the usual error at which a point begins to be unlike one place, and from which it wholly is."""
 ROUNDS, PRINT_ROUNDS = 15, 40
 """Of the alignment on each of two reaches; along a print it has a longer way to go than into contact."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """Where the views of a half show what its surface does not explain."""
+
+    points: Array  # (n, 3)
+    normals: Array  # (n, 3)
+    unlike: Array  # (n,) 0 as all others, 1 wholly
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> Marks:
+        """Of all points of a half; single ones do not count."""
+        odd = np.clip((cloud.unlike - USUAL) / (PLAINLY - USUAL), 0, 1)
+        near = KDTree(cloud.points).query(cloud.points, min(BESIDE, len(cloud)))[1]
+        return cls(cloud.points, cloud.normals, np.asarray(np.median(odd[near.reshape(len(cloud), -1)], axis=1), float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +59,7 @@ class Witness:
     """(3,) from the object towards the middle of the cameras, in the half's own frame."""
     own: float
     """How much its own points contradict its own masks: noise."""
+    marks: Marks
 
     @classmethod
     def of(cls, half: HalfModel, points: int, rng: np.random.Generator) -> Witness:
@@ -50,7 +73,7 @@ class Witness:
         centres = capture.cameras.centres() - cloud.points.mean(0)
         looks = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).mean(0)
         own = outside_masks(side.points, side.trust, capture, distances)
-        return cls(side, deep, capture, distances, printed, looks / max(float(np.linalg.norm(looks)), 1e-9), own)
+        return cls(side, deep, capture, distances, printed, looks / max(float(np.linalg.norm(looks)), 1e-9), own, Marks.of(cloud))
 
 
 def pulled(up: Witness, down: Witness, start: Rigid, reach: float) -> Rigid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from registration.sources.evidence import TERMS, Evidence, cost_of, costs, judge
 from registration.sources.witness import Witness, pulled
 from registration.verify.belief import Belief, believe, some_right
 from registration.verify.body import Body, bare_masks
+from registration.verify.lids import Lids
 from registration.verify.params import IcpParams, VerifyParams
 from registration.verify.record import Registration, Verdict
 from registration.verify.rivals import LEAST_TURN_DEG, Sameness, turned
@@ -66,11 +68,12 @@ class Court:
         bare = bare_masks(body, self.up, self.down, c.T)
         return replace(c, evidence=replace(c.evidence, bare=bare), body=body)
 
-    def relieved(self, c: Candidate, around: Round | None) -> Candidate:
+    def relieved(self, c: Candidate, around: Round | None, lids: Lids | None) -> Candidate:
         """Hear what is not round, too, where the body nearly is."""
-        if around is None:
+        if around is None or lids is None:
             return c
-        return replace(c, evidence=replace(c.evidence, relief=around.unlike(self.down, c.T)))
+        covered = lids.weight * (1 - lids.agree(self.down, c.T)) if lids.weight else 0.0
+        return replace(c, evidence=replace(c.evidence, relief=around.unlike(self.down, c.T), lids=covered))
 
     def near(self, a: Candidate, b: Candidate) -> bool:
         """Whether both came to the same place."""
@@ -119,13 +122,14 @@ class Trial:
                 self.found.append(self.court.touched(T, best.source))
                 tick(done := done + 1, total)
         around = self.around(best)
+        lids = None if around is None else Lids.of(around, self.court.up, self.court.down, best.T)
         ranked: list[Candidate] = []
-        for c in [*self.spun(best, around), *self.court.likeliest(self.found)]:
+        for c in [*self.spun(best, around, lids), *self.court.likeliest(self.found)]:
             if not any(self.court.near(c, other) for other in ranked):
-                ranked.append(self.court.relieved(self.look(c), around))
+                ranked.append(self.court.relieved(self.look(c), around, lids))
             tick(done := min(done + 1, total), total)
         tick(total, total)
-        return verdict_of(self.court, sorted(ranked, key=self.court.cost), self.guesses)
+        return verdict_of(self.court, sorted(ranked, key=self.court.cost), self.guesses, lids)
 
     def around(self, best: Candidate) -> Round | None:
         """The axis of the best hypothesis' body, if it is nearly round."""
@@ -135,11 +139,14 @@ class Trial:
         axes = [axis_of(M) for M in motions if M.angle_deg() > LEAST_TURN_DEG]
         return Round.of(best.body, self.court.up, self.court.diameter, axes)
 
-    def spun(self, best: Candidate, around: Round | None) -> list[Candidate]:
+    def spun(self, best: Candidate, around: Round | None, lids: Lids | None) -> list[Candidate]:
         """The best hypothesis turned about that axis: quick evidence hardly tells these apart, so all are looked at."""
-        if around is None:
+        if around is None or lids is None:
             return []
-        turns = around.turns(self.court.down, best.T, self.court.params.spins)
+        most = self.court.params.spins
+        turns = around.turns(self.court.down, best.T, most)
+        if lids.weight:
+            turns += [around.turn(degrees) @ best.T for degrees in lids.peaks[:most]]
         return [self.court.touched(T, best.source) for T in turns]
 
     def look(self, c: Candidate) -> Candidate:
@@ -157,14 +164,15 @@ def verify(
     return Trial.of(up, down, diameter, params, rng).heard([guesses], tick)
 
 
-def verdict_of(court: Court, ranked: list[Candidate], candidates: int) -> Verdict:
+def verdict_of(court: Court, ranked: list[Candidate], candidates: int, lids: Lids | None = None) -> Verdict:
     """Which give the same model, and how likely the best one is."""
     best, params = ranked[0], court.params
     cost = np.array([court.cost(c) for c in ranked])
     group, moved, symmetries = np.arange(len(ranked)), np.ones(len(ranked)), {}
     body = Body.common(court.up, court.down, best.T, params.same_voxels)
     if body is not None:
-        sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params)
+        agree = None if lids is None or not lids.tell else partial(lids.agree, court.down)
+        sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params, agree)
         group, moved = sameness.groups([c.T for c in ranked])
         symmetries = symmetries_of(sameness, [c.T for c, g in zip(ranked, group, strict=True) if g == 0])
     belief = believe(cost, group, some_right(best.evidence, params))
@@ -204,7 +212,7 @@ def reasons_of(ranked: list[Candidate], belief: Belief, params: VerifyParams) ->
 SAID = {
     "mask": "points outside the masks", "free": "points in free space", "deep": "cavities that do not fit",
     "apart": "the gap between the surfaces", "colour": "the print", "bare": "parts of the masks that stay bare",
-    "relief": "what is not round on them", "same_side": "the side that both captures would have looked at",
+    "relief": "what is not round on them", "lids": "what the views show and neither half explains", "same_side": "the side that both captures would have looked at",
 }  # fmt: skip
 
 

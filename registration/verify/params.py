@@ -34,6 +34,8 @@ class VerifyParams:
     bare_cost: float = 820.0
     relief_cost: float = 20.0
     """Set by hand, below what it is worth on parts with holes: on a rough round part it is noise."""
+    lids_cost: float = 1.0
+    """What neither half explains is a loss of log-likelihood as it is."""
     same_side_cost: float = 12.0
     """Captures that look at the same side contradict that the object was turned over."""
     doubt_mask: float = 4800.0

@@ -24,6 +24,7 @@ class Verdict:
     colour: Array  # (n,)
     bare: Array  # (n,)
     relief: Array  # (n,)
+    lids: Array  # (n,)
     turned: Array  # (n,) degrees
     overlap: Array  # (n,)
     chamfer_mm: Array  # (n,)

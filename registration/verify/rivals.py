@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ SEEN = 0.04
 """Share of the diameter within which of a place a half must have seen something to know of it: twice as far as its points lie apart."""
 LEAST_LEFT = 0.5
 """A half of which less is left without its grain tells nothing: it is all thin walls."""
+APART = 0.5
+"""Two transforms give different models if what neither half explains meets so much better under one, of 1 at best."""
 STRICTLY, PLAINLY = 0.75, 2.0
 """A half speaks for its model alone only if it stays that much more exactly than a whole must, and the whole moves no more than so much."""
 
@@ -74,9 +76,13 @@ class Share:
 class Sameness:
     """Tells whether two transforms give the same model, in shape and in print."""
 
-    def __init__(self, body: Body, up: Witness, down: Witness, T: Rigid, diameter: float, params: VerifyParams) -> None:
-        """By the model that ``T`` gives."""
+    def __init__(
+        self, body: Body, up: Witness, down: Witness, T: Rigid, diameter: float, params: VerifyParams,
+        agree: Callable[[Rigid], float] | None = None,
+    ) -> None:  # fmt: skip
+        """By the model that ``T`` gives; ``agree`` tells how well both halves' lids meet under another transform, if that tells anything."""
         rng = np.random.default_rng(0)
+        self.T, self.agree = T, agree
         self.body, self.diameter, self.params = body.smoothed(GRAIN * diameter), diameter, params
         self.points = self.body.mesh.sample(params.same_points, rng)[0]
         a, b = up.printed, down.printed
@@ -96,7 +102,11 @@ class Sameness:
 
     def same(self, M: Rigid) -> bool:
         """Whether a motion leaves the model as it is."""
-        return self.moved_by(M) <= self.params.same and self.print_stays(M)
+        return self.moved_by(M) <= self.params.same and self.print_stays(M) and self.lids_stay(M @ self.T, self.T)
+
+    def lids_stay(self, T: Rigid, other: Rigid) -> bool:
+        """Whether what neither half explains meets as well under both transforms."""
+        return self.agree is None or abs(self.agree(T) - self.agree(other)) <= APART
 
     def print_stays(self, M: Rigid) -> bool:
         """Whether a motion leaves the print where it is, as far as there is one."""
@@ -110,7 +120,7 @@ class Sameness:
         """
         M, p = T @ other.inverse(), self.params
         moved = self.moved_by(M)
-        if moved > PLAINLY * p.same:
+        if moved > PLAINLY * p.same or not self.lids_stay(T, other):
             return False
         if moved <= p.same and self.print_stays(M):
             return True

@@ -52,6 +52,11 @@ class Round:
         wide = np.linalg.norm(np.cross(places[0] - middle, axis), axis=1)
         return cls(axis, middle, places, wide / wide.sum(), unround(up.side.solid, places, reach), reach)
 
+    @property
+    def across(self) -> tuple[Array, Array]:
+        """Two directions at right angles to the axis and to each other, from the first to the second a quarter turn about it."""
+        return across(self.axis)
+
     def told(self, down: Witness, T_up_from_down: Rigid) -> Array:  # (ANGLES, m)
         """What the lower half has that is not round, where a hypothesis puts it."""
         places = T_up_from_down.inverse().apply(self.places.reshape(-1, 3)).reshape(self.places.shape)
@@ -75,7 +80,11 @@ class Round:
         peaks = find_peaks(np.tile(agree, 2), distance=round(APART_DEG / step))[0]
         peaks = np.unique(peaks[(peaks >= ANGLES // 2) & (peaks < ANGLES // 2 + ANGLES)] % ANGLES)
         best = peaks[np.argsort(-agree[peaks])][:most]
-        return [turn_about(self.axis, self.middle, step * float(k)) @ T_up_from_down for k in best]
+        return [self.turn(step * float(k)) @ T_up_from_down for k in best]
+
+    def turn(self, degrees: float) -> Rigid:
+        """A turn about the axis."""
+        return turn_about(self.axis, self.middle, degrees)
 
 
 def round_axis(body: Body, points: Array, diameter: float, others: Sequence[Array]) -> Array | None:
@@ -94,15 +103,21 @@ def round_axis(body: Body, points: Array, diameter: float, others: Sequence[Arra
     return np.asarray(best, float) if off(best) < ROUND * diameter else None
 
 
+def across(axis: Array) -> tuple[Array, Array]:  # (3,)
+    """Two directions at right angles to an axis and to each other."""
+    x = np.cross(np.eye(3)[np.abs(axis).argmin()], axis)
+    x /= np.linalg.norm(x)
+    return x, np.cross(axis, x)
+
+
 def cylinder(points: Array, axis: Array) -> Array:  # (n, 3) -> (ANGLES, RINGS * LAYERS, 3)
     """Places around an axis through the middle of points, as far as these reach."""
     middle = points.mean(0)
     along = (points - middle) @ axis
     far = np.linalg.norm(points - middle - along[:, None] * axis, axis=1).max()
-    x = np.cross(np.eye(3)[np.abs(axis).argmin()], axis)
-    x /= np.linalg.norm(x)
+    x, y = across(axis)
     turn = 2 * np.pi * np.arange(ANGLES) / ANGLES
-    out = np.cos(turn)[:, None] * x + np.sin(turn)[:, None] * np.cross(axis, x)  # (ANGLES, 3)
+    out = np.cos(turn)[:, None] * x + np.sin(turn)[:, None] * y  # (ANGLES, 3)
     r, z = np.meshgrid(far * (np.arange(RINGS) + 0.5) / RINGS, np.linspace(along.min(), along.max(), LAYERS))
     return middle + r.reshape(1, -1, 1) * out[:, None] + z.reshape(1, -1, 1) * axis
 

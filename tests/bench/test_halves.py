@@ -19,6 +19,7 @@ def cloud_at(points: np.ndarray) -> Cloud:
         np.zeros(points.shape, np.uint8),
         np.full(len(points), 3),
         np.ones(len(points), np.float32),
+        np.ones(len(points), np.float32),
     )
 
 

@@ -44,7 +44,7 @@ def half(side: int, T: Rigid, n: int = 12_000) -> Cloud:
     normals = MESH.face_normals()[face]
     seen = side * normals[:, 2] > -0.95
     grey, views = np.full((int(seen.sum()), 3), 128, np.uint8), np.full(int(seen.sum()), 5)
-    return Cloud(T.apply(points[seen]), T.turn(normals[seen]), grey, views, np.ones(len(views), np.float32))
+    return Cloud(T.apply(points[seen]), T.turn(normals[seen]), grey, views, *2 * [np.ones(len(views), np.float32)])
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def verdict(accepted: bool) -> Verdict:
     chance = np.array([0.9969, 0.0001]) if accepted else np.array([0.61, 0.36])
     return Verdict(
         T_up_from_down=np.array([T.as_matrix() for T in places]), mask=some, free=some, deep=some, apart=some, tilt=some,
-        colour=some, bare=some, relief=some, turned=np.array([170.0, 168, 12]), overlap=1 - some, chamfer_mm=some,
+        colour=some, bare=some, relief=some, lids=some, turned=np.array([170.0, 168, 12]), overlap=1 - some, chamfer_mm=some,
         cost=np.array([3.0, 3.4, 12.5]), moved=np.array([0, 0.004, 0.2]), group=np.array([0, 0, 1]), probability=chance,
         accepted=accepted, none=0.003, source=("shape", "shape", "print"), candidates=9, reasons=("it fits", "5 < 6 & more"),
         symmetries={},

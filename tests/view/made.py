@@ -45,7 +45,7 @@ def verdict_on(starts: list[Rigid]) -> Verdict:
     """Two models, the first one accepted."""
     n = len(starts)
     zeros = {
-        name: np.zeros(n) for name in ("mask", "free", "deep", "apart", "tilt", "colour", "bare", "relief", "turned", "moved")
+        name: np.zeros(n) for name in ("mask", "free", "deep", "apart", "tilt", "colour", "bare", "relief", "lids", "turned", "moved")
     }
     return Verdict(
         T_up_from_down=np.array([T.as_matrix() for T in starts]), **zeros, overlap=np.ones(n), chamfer_mm=np.full(n, 0.3),

@@ -1,0 +1,92 @@
+"""Holes that neither half has opened are told by what the views show of their lids."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from registration.geometry.mesh import TriMesh, iso_surface
+from registration.geometry.rigid import Rigid
+from registration.nerf.cloud import cloud_of
+from registration.nerf.params import CloudParams
+from registration.sources.base import HalfModel
+from registration.sources.witness import Witness
+from registration.verify.body import Body
+from registration.verify.lids import Lids
+from registration.verify.params import VerifyParams
+from registration.verify.rivals import Sameness
+from registration.verify.spin import Round
+from registration.verify.symmetry import round_axes, turn_about
+from tests.geometry.bodies import capture_of
+from tests.verify.made import T_TRUE, drum, exact_half
+
+SIZE = 64.0
+Z = np.array([0.0, 0, 1])
+HOLES = 3
+
+
+def drilled() -> TriMesh:
+    """The drum with holes through it, parallel to its axis."""
+    x, y, z = np.mgrid[-45:45:91j, -45:45:91j, -45:45:91j]
+    r = np.hypot(x, y)
+    body = np.maximum(np.maximum(r - 26, abs(z) - 17), (r + z - (26 + 17 - 6)) / np.sqrt(2))
+    for angle in 2 * np.pi * np.arange(HOLES) / HOLES:
+        body = np.maximum(body, 5 - np.hypot(x - 16 * np.cos(angle), y - 16 * np.sin(angle)))
+    return iso_surface(body.astype(np.float32), np.full(3, -45.0), 1.0)
+
+
+def covered(shown: TriMesh, T_half_from_body: Rigid) -> HalfModel:
+    """What was seen of a body, explained by the drum without holes."""
+    capture = capture_of(shown.moved(T_half_from_body), views=30, size=120, elevations=(25, 45, 70))
+    half = exact_half(drum().moved(T_half_from_body), capture)
+    return HalfModel(capture, half, cloud_of(half, capture, CloudParams(points=12_000, min_confidence=0.0), np.random.default_rng(0)))
+
+
+def turned(degrees: float) -> Rigid:
+    """The true transform and a turn about the drum's axis, in the up frame."""
+    return turn_about(Z, np.zeros(3), degrees) @ T_TRUE
+
+
+@cache
+def met(holes: bool) -> tuple[Witness, Witness, Lids, Body]:
+    """Both witnesses, what their lids tell and their common body, of a hypothesis that is turned by 37 degrees."""
+    shown = drilled() if holes else drum()
+    halves = covered(shown, Rigid.identity()), covered(shown, T_TRUE.inverse())
+    up, down = (Witness.of(h, 1500, np.random.default_rng(0)) for h in halves)
+    body = Body.common(up, down, turned(37), 48)
+    assert body is not None
+    around = Round.of(body, up, SIZE, [Z])
+    assert around is not None
+    return up, down, Lids.of(around, up, down, turned(37)), body
+
+
+def test_lids_are_unlike_one_place_and_nothing_else_is() -> None:
+    up, _, _, _ = met(True)
+    x, y, z = up.marks.points.T
+    angle = np.arctan2(y, x)
+    nearest = np.abs((angle + np.pi / HOLES) % (2 * np.pi / HOLES) - np.pi / HOLES)
+    middle = np.hypot(np.hypot(x, y) * np.cos(nearest) - 16, np.hypot(x, y) * np.sin(nearest))
+    lid, rest = (z > 16) & (middle < 3.5), (z > 16) & (middle > 7) & (np.hypot(x, y) < 23)
+    assert lid.sum() > 50 and up.marks.unlike[lid].mean() > 0.6
+    assert rest.sum() > 200 and up.marks.unlike[rest].mean() < 0.1
+
+
+def test_they_meet_at_the_true_angles() -> None:
+    _, down, lids, _ = met(True)
+    assert lids.tell and len(lids.peaks) == HOLES
+    off = [(peak + 37 + 60) % 120 - 60 for peak in lids.peaks]
+    assert np.abs(off).max() <= 4
+    agree = [lids.agree(down, turned(angle)) for angle in (0, 120, 240, 30, 60, 90, 180)]
+    assert min(agree[:3]) > 0.9 and max(agree[3:]) < 0.2
+
+
+@pytest.mark.parametrize(("holes", "axes", "same"), [(True, 0, [True, False, False]), (False, 1, [True, True, True])])
+def test_a_turn_past_the_holes_is_another_model(holes: bool, axes: int, same: list[bool]) -> None:
+    up, down, lids, body = met(holes)
+    assert lids.tell == holes
+    agree = (lambda T: lids.agree(down, T)) if lids.tell else None
+    sameness = Sameness(body, up, down, turned(0), SIZE, VerifyParams(), agree)
+    assert [sameness.one_model(turned(angle), turned(0)) for angle in (120, 60, 37)] == same
+    assert len(round_axes(sameness, [turned(120) @ turned(0).inverse()])) == axes
