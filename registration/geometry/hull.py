@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import binary_dilation, distance_transform_edt, label, map_coordinates, maximum
 
 from registration.geometry.camera import Cameras
 from registration.geometry.rigid import Array
 
 Mask = NDArray[np.bool_]
+LEAST_SHARE, LEAST_MASKS = 0.25, 3
+"""Share and number of the masks that must show a place. What lies outside nearly all images no mask can deny, and it is none of the object."""
+BESIDE = 2
+"""Voxels around a place that is shown which go with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,21 @@ def hull_depths(cameras: Cameras, distances: NDArray[np.float32], points: Array,
     return worst
 
 
+def shown(cameras: Cameras, masks: Mask, box: Box, inside: Mask) -> Mask:  # box.shape
+    """Voxels of those inside that enough masks show and those beside them; of a piece on its own at least half as many as of the object."""
+    points, count = box.points(), np.zeros(inside.size, int)
+    for i, mask in enumerate(masks):
+        uv, z = cameras.project(i, points)
+        x, y = np.rint(np.clip(uv, -1e6, 1e6)).astype(int).T
+        seen = (z > 0) & (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+        count[seen] += mask[y[seen], x[seen]]
+    count = count.reshape(inside.shape)
+    enough = np.asarray(binary_dilation(count >= max(LEAST_SHARE * len(masks), LEAST_MASKS), iterations=BESIDE), bool) & inside
+    pieces, number = label(enough)
+    most = np.array(maximum(count, pieces, np.arange(1, number + 1)), float) if number else np.zeros(0)
+    return np.isin(pieces, 1 + np.flatnonzero(most >= most.max(initial=0) / 2))
+
+
 def outline(cameras: Cameras, i: int, points: Array, step: float) -> Mask:  # (m, 3) -> (h, w)
     """What view i sees of a body that is a cloud of points, ``step`` apart: the gaps between them are closed."""
     import cv2
@@ -104,6 +123,7 @@ def hull_box(
     box = Box.around(centre - radius, centre + radius, 48)
     points = box.points()
     inside = hull_depth(cameras, distances, points, tolerated) > -0.5 * box.step
+    inside = shown(cameras, masks, box, inside.reshape(box.shape)).ravel()
     if not inside.any():
         raise ValueError("the masks have no common volume: poses, intrinsics or masks do not fit together")
     return points[inside].min(0) - 1.5 * box.step, points[inside].max(0) + 1.5 * box.step

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from registration.data.capture import Capture
-from registration.geometry.hull import Box, hull_box, hull_depth
+from registration.geometry.hull import Box, hull_box, hull_depth, shown
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
@@ -46,6 +46,8 @@ Stepped = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float, float], flo
 
 FOG_RIM_PX = 3.0
 """The fog looks at rays this far outside the masks."""
+RIM = 1.0
+"""Voxels around the hull that belong to it; what no mask can deny because hardly one shows it is taken out so far."""
 HELD_EVERY, LEAST_VIEWS = 15, 12
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
@@ -59,6 +61,8 @@ def hull_start(capture: Capture, distances: NDArray[np.float32], params: NerfPar
     box = Box.around(low, high, params.coarse_grid)
     depth = hull_depth(capture.cameras, distances, box.points(), params.tolerated_views)
     hull = (-depth / box.step).reshape(box.shape).astype(np.float32)
+    body = hull < RIM
+    hull[body & ~shown(capture.cameras, capture.mask, box, body)] = RIM
     if capture.depth is not None:
         hull = cut(hull, seen_through(capture, box, params.tolerated_views) & (hull < 0))
     return box, hull

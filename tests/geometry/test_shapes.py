@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from registration.errors import UserError
 from registration.geometry.camera import Cameras
 from registration.geometry.distance import Solid, chamfer_parts
-from registration.geometry.hull import Box, corner_shift, hull_box, hull_depth, outline, signed_mask_distance
+from registration.geometry.hull import Box, corner_shift, hull_box, hull_depth, outline, shown, signed_mask_distance
 from registration.geometry.mesh import TriMesh, diameter, iso_surface, smoothed
 from registration.geometry.ply import read_ply, write_glb, write_ply, write_splats
 from registration.geometry.rays import Caster
@@ -102,6 +102,25 @@ def test_the_hull_holds_the_body_and_ignores_a_broken_mask() -> None:
     low, high = hull_box(capture.cameras, distances, masks, 1)
     assert (low < mesh.vertices.min(0)).all() and (high > mesh.vertices.max(0)).all()
     assert ((high - low) < 1.7 * np.ptp(mesh.vertices, axis=0)).all()
+
+
+def test_what_hardly_a_mask_shows_is_not_the_object() -> None:
+    mesh, capture = knob(), capture_of(knob(), views=36, size=96)
+    inside = np.zeros_like(capture.mask)  # the images end close to the object, some of them across it
+    for n, mask in enumerate(capture.mask):
+        y, x = np.nonzero(mask)
+        inside[n, y.min() + 4 * (n % 5 == 0) : y.max() + 9, x.min() - 8 : x.max() + 9 - 14 * (n % 7 == 0)] = True
+    masks = capture.mask & inside
+    distances = np.stack([signed_mask_distance(m, k) for m, k in zip(masks, inside, strict=True)])
+    low, high = hull_box(capture.cameras, distances, masks, 2)
+    assert (low < mesh.vertices.min(0)).all() and (high > mesh.vertices.max(0)).all()
+    assert ((high - low)[:2] < 1.7 * np.ptp(mesh.vertices, axis=0)[:2]).all()  # upwards some of the images know nothing
+    wide = Box.around(np.full(3, -90.0), np.full(3, 90.0), 60)
+    hull = (hull_depth(capture.cameras, distances, wide.points(), 2) > 0).reshape(wide.shape)
+    kept = shown(capture.cameras, masks, wide, hull)
+    far = np.linalg.norm(wide.points(), axis=1).reshape(wide.shape) > 50
+    assert (hull & far).sum() > 1000 and not (kept & far).any()  # silhouettes alone leave phantoms
+    assert kept.sum() > 0.93 * (hull & ~far).sum()
 
 
 @pytest.mark.parametrize("shift", [0.0, -0.5])
