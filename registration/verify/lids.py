@@ -25,8 +25,8 @@ FACE_COSINE = 0.6
 LEAST_POINTS = 4
 FAINT, PLAIN = 4.0, 8.0
 """Agreement at some angle, in standard deviations of what chance does, below which nothing is made of it, and above which no more."""
-LIKE = 0.7
-"""Share of the best agreement that is as good as it."""
+LIKE, TRIED = 0.95, 0.7
+"""Share of the best agreement that is as good as it, and from which on a turn is worth a trial."""
 TELLS = 3.0
 """Loss of log-likelihood of a wrong turn from which it gives another model."""
 
@@ -62,7 +62,7 @@ class Lids:
         usual = float(np.median(curve))
         spread = chance(both * np.sqrt((shown**2).sum(0) * (told**2).sum(0)))
         z = (curve - usual) / spread
-        top = [k for k in np.argsort(-z) if z[k] >= max(z[k - 1], z[(k + 1) % ANGLES]) and z[k] > LIKE * z.max()]
+        top = [k for k in np.argsort(-z) if z[k] >= max(z[k - 1], z[(k + 1) % ANGLES]) and z[k] > TRIED * z.max()]
         return cls(
             around, bounds, shown, area, usual, spread, float(z.max()), tuple(360 / ANGLES * float(k) for k in top)
         )
