@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,9 +47,15 @@ def drive(data: Path, out: Path, death: str = ":") -> int:
     ).returncode
 
 
+@pytest.fixture(scope="module")
+def calm(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("calm")
+    assert drive(data, out) == 0
+    return out
+
+
 @pytest.mark.slow
-def test_killed_in_every_stage_it_ends_as_if_undisturbed(data: Path, tmp_path: Path) -> None:
-    assert drive(data, tmp_path / "calm") == 0
+def test_killed_in_every_stage_it_ends_as_if_undisturbed(data: Path, calm: Path, tmp_path: Path) -> None:
     for death in sorted(
         DEATHS, key=lambda d: MADE.index(d.split(":")[0]) if d.split(":")[0] in MADE else 99
     ):
@@ -59,9 +66,10 @@ def test_killed_in_every_stage_it_ends_as_if_undisturbed(data: Path, tmp_path: P
             assert run.step(stage).state == "missing", f"half an artifact of {stage} was believed"
         assert not (tmp_path / "rough/tiny/obj_000001/result.json").exists()
     assert drive(data, tmp_path / "rough") == 0
-    calm, rough = (tiny_run(data, tmp_path / name, Quiet()) for name in ("calm", "rough"))
-    assert digests(calm) == digests(rough)
-    a, b = (json.loads((tmp_path / n / "tiny/obj_000001/result.json").read_text()) for n in ("calm", "rough"))
+    places = calm, tmp_path / "rough"
+    undisturbed, rough = (tiny_run(data, place, Quiet()) for place in places)
+    assert digests(undisturbed) == digests(rough)
+    a, b = (json.loads((place / "tiny/obj_000001/result.json").read_text()) for place in places)
     assert {k: v for k, v in a.items() if k != "stages"} == {k: v for k, v in b.items() if k != "stages"}
     for name in (
         "model.ply",
@@ -70,17 +78,16 @@ def test_killed_in_every_stage_it_ends_as_if_undisturbed(data: Path, tmp_path: P
         "labels/models/obj_000001.ply",
         "report/chamfer.csv",
     ):
-        assert (tmp_path / "calm/tiny/obj_000001" / name).read_bytes() == (
-            tmp_path / "rough/tiny/obj_000001" / name
-        ).read_bytes()
+        one, other = (place / "tiny/obj_000001" / name for place in places)
+        assert one.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.slow
-def test_one_icp_parameter_runs_icp_and_what_follows(data: Path, tmp_path: Path) -> None:
-    assert drive(data, tmp_path) == 0
-    again = tiny_run(data, tmp_path, Quiet())
+def test_one_icp_parameter_runs_icp_and_what_follows(data: Path, calm: Path, tmp_path: Path) -> None:
+    shutil.copytree(calm, tmp_path / "out")
+    again = tiny_run(data, tmp_path / "out", Quiet())
     again.go()
     assert again.ran == []
-    changed = tiny_run(data, tmp_path, Quiet(), ("icp.reach_fine=0.011",))
+    changed = tiny_run(data, tmp_path / "out", Quiet(), ("icp.reach_fine=0.011",))
     changed.go()
     assert changed.ran == ["icp", "fuse", "nerf-full", "labels", "report"]
