@@ -91,11 +91,11 @@ def registered(pair: tuple[str, str], deep: str = "", verify_by: str = "verify:r
     inputs, verify = {"clouds": stage_of("clouds", pair), **halves(pair)}, stage_of(f"verify{deep}", pair)
     return [
         Stage(
-            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=7,
+            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=8,
             needs=NEEDS["verify"],
         ),
         stage(
-            stage_of(f"icp{deep}", pair), "icp", f"{record}Registration", {"verify": verify, **inputs}, version=3,
+            stage_of(f"icp{deep}", pair), "icp", f"{record}Registration", {"verify": verify, **inputs}, version=4,
             asks={"surfemb": asks["surfemb"]},
         ),
     ]  # fmt: skip

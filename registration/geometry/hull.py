@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt, label, map_coordinates, maximum
+from scipy.ndimage import binary_dilation, distance_transform_edt, label, map_coordinates
 
 from registration.geometry.camera import Cameras
 from registration.geometry.rigid import Array
@@ -95,8 +95,9 @@ def shown(cameras: Cameras, masks: Mask, box: Box, inside: Mask) -> Mask:  # box
         count[seen] += mask[y[seen], x[seen]]
     count = count.reshape(inside.shape)
     enough = np.asarray(binary_dilation(count >= max(LEAST_SHARE * len(masks), LEAST_MASKS), iterations=BESIDE), bool) & inside
-    pieces, number = label(enough)
-    most = np.array(maximum(count, pieces, np.arange(1, number + 1)), float) if number else np.zeros(0)
+    pieces = np.zeros(inside.shape, np.int32)
+    label(enough, output=pieces)
+    most = np.array([count[pieces == n].max() for n in range(1, int(pieces.max()) + 1)])
     return np.isin(pieces, 1 + np.flatnonzero(most >= most.max(initial=0) / 2))
 
 

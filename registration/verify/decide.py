@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from registration.geometry.icp import IcpResult, Side, align, unseen
 from registration.geometry.rigid import Array, Rigid
@@ -21,7 +22,7 @@ from registration.verify.params import IcpParams, VerifyParams
 from registration.verify.record import Registration, Verdict
 from registration.verify.rivals import LEAST_TURN_DEG, Sameness, turned
 from registration.verify.spin import Round
-from registration.verify.symmetry import axis_of, symmetries_of
+from registration.verify.symmetry import axis_of, symmetries_of, turn_about
 
 NEAR_DEG, NEAR_SHARE = 1.0, 0.01
 """Transforms nearer than this came to the same place."""
@@ -170,8 +171,8 @@ def verdict_of(court: Court, ranked: list[Candidate], candidates: int, lids: Lid
     cost = np.array([court.cost(c) for c in ranked])
     group, moved, symmetries = np.arange(len(ranked)), np.ones(len(ranked)), {}
     body = Body.common(court.up, court.down, best.T, params.same_voxels)
+    agree = None if lids is None or not lids.tell else partial(lids.agree, court.down)
     if body is not None:
-        agree = None if lids is None or not lids.tell else partial(lids.agree, court.down)
         sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params, agree)
         group, moved = sameness.groups([c.T for c in ranked])
         symmetries = symmetries_of(sameness, [c.T for c, g in zip(ranked, group, strict=True) if g == 0])
@@ -183,7 +184,7 @@ def verdict_of(court: Court, ranked: list[Candidate], candidates: int, lids: Lid
         cost=cost, moved=moved, group=group, probability=belief.each, accepted=bool(belief.each[0] >= params.accept),
         none=belief.none,
         source=tuple(c.source for c in ranked), candidates=candidates, reasons=reasons_of(ranked, belief, params),
-        symmetries=symmetries,
+        symmetries=symmetries, held=np.zeros((0, 3)) if agree is None or lids is None else np.stack([lids.around.axis, lids.around.middle]),
     )  # fmt: skip
 
 
@@ -268,7 +269,7 @@ def refine(
     start = Rigid.from_matrix(verdict.T_up_from_down[0])
     a, b, result = polished(up, down, start, diameter, params, rng)
     wandered = result.T_up_from_down.angle_deg(start) > 5
-    T = start if wandered or not np.isfinite(result.rms_mm) else result.T_up_from_down
+    T = start if wandered or not np.isfinite(result.rms_mm) else untwisted(result.T_up_from_down, start, verdict.held)
     gaps = gaps_between(a, b, T)
     near = gaps < 2 * params.reach_coarse * diameter
     return Registration(
@@ -277,6 +278,16 @@ def refine(
         overlap=float(near.mean()), diameter_mm=diameter, rms_mm=result.rms_mm, converged=result.converged and not wandered,
         start=start.as_matrix(), reasons=verdict.reasons, symmetries=verdict.symmetries,
     )  # fmt: skip
+
+
+def untwisted(T: Rigid, start: Rigid, held: Array) -> Rigid:  # (2, 3) or (0, 3)
+    """A refined transform without what it turned about an axis that is to be held."""
+    if not len(held):
+        return T
+    axis, middle = held
+    quaternion = Rotation.from_matrix((T @ start.inverse()).R).as_quat()  # (x, y, z, w)
+    twist = 2 * np.degrees(np.arctan2(quaternion[:3] @ axis, quaternion[3]))
+    return turn_about(axis, middle, -float(twist)) @ T
 
 
 def alternatives_of(verdict: Verdict) -> tuple[dict[str, object], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,14 @@ class Verdict:
     """Why the confidence is what it is, in words."""
     symmetries: dict[str, Any]
     """Motions that leave the model as it is, in the up frame, as BOP's models_info.json names them."""
+    held: Array = field(default_factory=lambda: np.zeros((0, 3)))  # (2, 3) direction and a point of an axis, or none
+    """About it contact holds nothing, and something else told the angle: refinement leaves that as it is."""
 
     def scaled(self, factor: float) -> Verdict:
         """With both captures in another size, each about its origin."""
         return replace(
             self, T_up_from_down=self.T_up_from_down * shifted(factor), chamfer_mm=factor * self.chamfer_mm,
-            symmetries=symmetries_scaled(self.symmetries, factor),
+            symmetries=symmetries_scaled(self.symmetries, factor), held=self.held * np.array([[1.0], [factor]])[: len(self.held)],
         )  # fmt: skip
 
 

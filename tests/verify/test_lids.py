@@ -6,6 +6,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rigid import Rigid
@@ -14,6 +17,7 @@ from registration.nerf.params import CloudParams
 from registration.sources.base import HalfModel
 from registration.sources.witness import Witness
 from registration.verify.body import Body
+from registration.verify.decide import untwisted
 from registration.verify.lids import Lids
 from registration.verify.params import VerifyParams
 from registration.verify.rivals import Sameness
@@ -90,3 +94,17 @@ def test_a_turn_past_the_holes_is_another_model(holes: bool, axes: int, same: li
     sameness = Sameness(body, up, down, turned(0), SIZE, VerifyParams(), agree)
     assert [sameness.one_model(turned(angle), turned(0)) for angle in (120, 60, 37)] == same
     assert len(round_axes(sameness, [turned(120) @ turned(0).inverse()])) == axes
+
+
+@given(st.lists(st.floats(-0.06, 0.06), min_size=3, max_size=3), st.floats(-30, 30), st.floats(-180, 180))
+def test_refinement_does_not_turn_about_an_axis_that_is_held(turn: list[float], slid: float, heading: float) -> None:
+    rest = Rigid.exp([*turn, 0.3, -0.2, 0.1])
+    start, middle = turned(heading), np.array([3.0, -2, 5])
+    held = np.stack([Z, middle])
+    assert untwisted(turn_about(Z, middle, slid) @ start, start, held).angle_deg(start) < 1e-4
+    T = untwisted(rest @ turn_about(Z, middle, slid) @ start, start, held)
+    left = Rotation.from_matrix((T @ start.inverse()).R).as_quat()
+    assert abs(left[2]) < 1e-6
+    tilt = (T @ start.inverse()).turn(Z[None])[0]
+    assert np.allclose(np.hypot(*tilt[:2]), np.hypot(*rest.turn(Z[None])[0][:2]), atol=1e-6)  # what tips the axis stays
+    assert np.allclose(untwisted(T, start, np.zeros((0, 3))).as_matrix(), T.as_matrix())
