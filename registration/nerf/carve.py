@@ -14,9 +14,8 @@ from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.rigid import Array
 from registration.nerf.rays import SURE_PX
+from registration.nerf.unlike import explained
 
-LEAST = 8
-"""Views that must see a place for it to be judged."""
 UNLIKE, TIMES = 0.015, 1.8
 """Brightness by which what is seen of a place must be unlike one place, and how many times the usual of all of them."""
 LAYERS = 60
@@ -43,11 +42,10 @@ def judged(
     normals = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-6)
     cameras = capture.cameras
     project = np.stack([K @ np.concatenate([R, t[:, None]], 1) for K, R, t in zip(cameras.K, cameras.R, cameras.t, strict=True)])
-    error = kernel.unlike(
-        surface.astype(float), normals.astype(float), np.asarray(box.low, float), float(box.step), solid, cameras.centres(), project,
-        images, light.astype(float), LEAST,
-    )  # fmt: skip
-    return surface, error
+    seen = kernel.sights(
+        surface.astype(float), normals.astype(float), np.asarray(box.low, float), float(box.step), solid, cameras.centres(), project, images
+    )
+    return surface, explained(seen, light.astype(float), known=True)
 
 
 def outlines(solid: NDArray[np.bool_], box: Box, capture: Capture, distances: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -21,8 +21,8 @@ Sights = Iterable[tuple[int, NDArray[np.int64], Array]]
 """For each view the points it sees, and their pixels (m, 2)."""
 LEAST_VIEWS = 8
 """Views that must see a point for it to be judged: more than there are lights."""
-ROUNDS, NEAR = 6, 0.01
-"""Of the fit; errors below this count as they are, those above by their size only."""
+ROUNDS, KNOWN_ROUNDS, NEAR = 6, 5, 0.01
+"""Of the fit, fewer if the lights are known; errors below this count as they are, those above by their size only."""
 TRUSTED = 0.6
 """Share of the views, those that are explained best, that count: shadows and gloss spoil the others."""
 STIFF, STILL = 1e-4, 1e-3
@@ -52,20 +52,23 @@ def seen_brightness(count: int, sights: Sights, capture: Capture) -> Array:  # (
     return out
 
 
-def explained(seen: Array, light: Array) -> Array:  # (n, views), (views, lights) -> (n,)
-    """What a few lights leave over of each point, in its best views; below zero where it is not judged. ``light`` is where the fit starts."""
-    known, y = np.isfinite(seen), np.nan_to_num(seen)
-    number, lights = known.sum(1), light.shape[1]
+def explained(seen: Array, light: Array, known: bool = False) -> Array:  # (n, views), (views, lights) -> (n,)
+    """What a few lights leave over of each point, in its best views; below zero where it is not judged.
+
+    ``light`` is what each view is lit by if that is known, else where the fit of that starts.
+    """
+    there, y = np.isfinite(seen), np.nan_to_num(seen)
+    number, lights = there.sum(1), light.shape[1]
     judged = number >= LEAST_VIEWS
-    known, y, number = known[judged], y[judged], number[judged]
-    weight, off = known.astype(float), np.zeros(y.shape)
-    for n in range(ROUNDS):
+    there, y, number = there[judged], y[judged], number[judged]
+    weight, off = there.astype(float), np.zeros(y.shape)
+    for n in range(KNOWN_ROUNDS if known else ROUNDS):
         tint = solved(weight, weight * y, light, np.full(1, STIFF), 0)
-        if n:
+        if n and not known:
             light = solved(weight.T, (weight * y).T, tint, still(weight, tint), light)
         off = np.abs(y - tint @ light.T)
-        weight = known / np.maximum(off, NEAR)
-    order = np.sort(np.where(known, off, np.inf), 1)
+        weight = there / np.maximum(off, NEAR)
+    order = np.sort(np.where(there, off, np.inf), 1)
     best = np.ceil(TRUSTED * number).astype(int)
     total = np.cumsum(np.where(np.isfinite(order), order, 0), 1)[np.arange(len(order)), np.maximum(best - 1, 0)]
     out = np.full(len(seen), -1.0)

@@ -1,4 +1,4 @@
-"""Whether what the cameras see of a place can be one place of one surface."""
+"""What the cameras see of the voxels at the surface of a body."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from registration.geometry.compiled import compiled
 
 AHEAD, STEEP = 1.0, 0.15
 """A ray leaves a surface so many voxels above it; a camera that looks at it flatter than this sees nothing of it."""
-NEAR = 0.01
-"""Errors below this count as they are, those above by their size only."""
-ROUNDS = 5
-TRUSTED = 0.6
-"""Share of the views, those that are explained best, that count: shadows and gloss spoil the others."""
 
 
 @compiled
@@ -52,13 +47,11 @@ def along(row, x):
 
 
 @compiled
-def unlike(places, normals, low, step, solid, centres, project, images, light, least):
-    """The error with which a few lights explain what is seen of each place (n, 3), voxels: mean of the best views; negative where too few see it."""
-    lights = light.shape[1]
-    out = np.full(len(places), -1.0)
-    seen, which = np.empty(len(centres)), np.empty(len(centres), np.int64)
+def sights(places, normals, low, step, solid, centres, project, images):
+    """Brightness of each place (n, 3), voxels, in each view: (n, views); nan where it is not seen for sure."""
+    out = np.full((len(places), len(centres)), np.nan)
     for n in range(len(places)):
-        p, normal, k = places[n], normals[n], 0
+        p, normal = places[n], normals[n]
         start = p + AHEAD * normal
         for view in range(len(centres)):
             way = (centres[view] - low) / step - p
@@ -70,25 +63,6 @@ def unlike(places, normals, low, step, solid, centres, project, images, light, l
             if depth <= 0:
                 continue
             value = brightness(images[view], u / depth, v / depth)
-            if value < 0 or not free(start, way, solid):
-                continue
-            seen[k], which[k] = value, view
-            k += 1
-        if k < least:
-            continue
-        rows, y = light[which[:k]], seen[:k].copy()
-        weight, off = np.ones(k), np.zeros(k)
-        for _ in range(ROUNDS):
-            A, b = 1e-4 * np.eye(lights), np.zeros(lights)
-            for r in range(k):
-                for i in range(lights):
-                    b[i] += weight[r] * rows[r, i] * y[r]
-                    for j in range(lights):
-                        A[i, j] += weight[r] * rows[r, i] * rows[r, j]
-            tint = np.linalg.solve(A, b)
-            for r in range(k):
-                off[r] = abs(y[r] - (rows[r] * tint).sum())
-                weight[r] = 1 / max(off[r], NEAR)
-        best = int(np.ceil(TRUSTED * k))
-        out[n] = np.sort(off)[:best].sum() / best * k / (k - lights)
+            if value >= 0 and free(start, way, solid):
+                out[n, view] = value
     return out
