@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from registration.geometry.icp import IcpResult, Side, align, unseen
+from registration.geometry.paint import PRINTED
 from registration.geometry.rigid import Array, Rigid
 from registration.progress import Tick
 from registration.sources.base import HalfModel, Hypotheses
@@ -71,9 +72,9 @@ class Court:
 
     def relieved(self, c: Candidate, around: Round | None, lids: Lids | None) -> Candidate:
         """Hear what is not round, too, where the body nearly is."""
-        if around is None or lids is None:
+        if around is None:
             return c
-        covered = lids.weight * (1 - lids.agree(self.down, c.T)) if lids.weight else 0.0
+        covered = lids.weight * (1 - lids.agree(self.down, c.T)) if lids is not None and lids.weight else 0.0
         return replace(c, evidence=replace(c.evidence, relief=around.unlike(self.down, c.T), lids=covered))
 
     def near(self, a: Candidate, b: Candidate) -> bool:
@@ -123,7 +124,7 @@ class Trial:
                 self.found.append(self.court.touched(T, best.source))
                 tick(done := done + 1, total)
         around = self.around(best)
-        lids = None if around is None else Lids.of(around, self.court.up, self.court.down, best.T)
+        lids = self.lids(best, around)
         ranked: list[Candidate] = []
         for c in [*self.spun(best, around, lids), *self.court.likeliest(self.found)]:
             if not any(self.court.near(c, other) for other in ranked):
@@ -140,13 +141,20 @@ class Trial:
         axes = [axis_of(M) for M in motions if M.angle_deg() > LEAST_TURN_DEG]
         return Round.of(best.body, self.court.up, self.court.diameter, axes)
 
+    def lids(self, best: Candidate, around: Round | None) -> Lids | None:
+        """What neither half explains around that axis. A print decides by itself, and its edges are unlike one place wherever a surface is a little off."""
+        court = self.court
+        if around is None or min(court.up.printed.strength(), court.down.printed.strength()) >= PRINTED:
+            return None
+        return Lids.of(around, court.up, court.down, best.T)
+
     def spun(self, best: Candidate, around: Round | None, lids: Lids | None) -> list[Candidate]:
         """The best hypothesis turned about that axis: quick evidence hardly tells these apart, so all are looked at."""
-        if around is None or lids is None:
+        if around is None:
             return []
         most = self.court.params.spins
         turns = around.turns(self.court.down, best.T, most)
-        if lids.weight:
+        if lids is not None and lids.weight:
             turns += [around.turn(degrees) @ best.T for degrees in lids.peaks[:most]]
         return [self.court.touched(T, best.source) for T in turns]
 
