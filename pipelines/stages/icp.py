@@ -13,9 +13,9 @@ from registration.errors import UserError
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds, NerfHalf
 from registration.sources.base import ByImage, halves_of
-from registration.verify.decide import polished, refine, resized, started_at
 from registration.verify.params import IcpParams
 from registration.verify.record import Registration, Verdict
+from registration.verify.refine import polished, refine, resized, started_at
 
 ROUGH = 0.05
 """Reach of the first alignment of a single image's guess, share of the diameter."""

@@ -18,9 +18,9 @@ from registration.geometry.ply import read_ply
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds
 from registration.sources.base import halves_of
-from registration.verify.decide import gaps_between, polished
 from registration.verify.params import IcpParams
 from registration.verify.record import Registration
+from registration.verify.refine import gaps_between, polished
 from registration.viz.scene import JOINT, REFINED, VERIFIED, Half, Place, Scene, Shots, Skin, laid_on
 
 

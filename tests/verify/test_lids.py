@@ -17,9 +17,9 @@ from registration.nerf.params import CloudParams
 from registration.sources.base import HalfModel
 from registration.sources.witness import Witness
 from registration.verify.body import Body
-from registration.verify.decide import untwisted
 from registration.verify.lids import Lids
 from registration.verify.params import VerifyParams
+from registration.verify.refine import untwisted
 from registration.verify.rivals import Sameness
 from registration.verify.spin import Round
 from registration.verify.symmetry import round_axes, turn_about

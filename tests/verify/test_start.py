@@ -16,8 +16,8 @@ from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds
 from registration.progress import silent
 from registration.sources.base import ByImage, Hypothesis, ImagePoses
-from registration.verify.decide import started_at
 from registration.verify.params import IcpParams
+from registration.verify.refine import started_at
 from tests.geometry.bodies import knob
 from tests.verify.made import T_TRUE, pair_of
 from tests.view.made import verdict_on

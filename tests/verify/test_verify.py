@@ -22,8 +22,9 @@ from registration.sources.evidence import judge
 from registration.sources.params import PosesParams
 from registration.sources.shape import outline_fit
 from registration.sources.witness import Witness
-from registration.verify.decide import refine, verify
+from registration.verify.decide import verify
 from registration.verify.params import IcpParams, VerifyParams
+from registration.verify.refine import refine
 from tests.geometry.bodies import knob
 from tests.verify.made import T_TRUE, half_of_body, pair_of
 

@@ -19,9 +19,9 @@ from registration.geometry.ply import write_ply
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Clouds
 from registration.sources.base import HalfModel, Hypotheses
-from registration.verify.decide import refine
 from registration.verify.params import IcpParams
 from registration.verify.record import Verdict
+from registration.verify.refine import refine
 from tests.geometry.bodies import knob
 from tests.verify.made import T_TRUE, pair_of
 
