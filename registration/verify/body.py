@@ -50,14 +50,15 @@ class Body:
             return self
         return Body(solid, iso_surface(solid.grid, solid.low, solid.step))
 
-    def moved_by(self, M: Rigid, points: Array) -> float:  # (n, 3) on the surface
+    def moved_by(self, M: Rigid, points: Array, hidden: float = 0.0) -> float:  # (n, 3) on the surface
         """How far a motion moves the surface off itself, mm."""
-        return moved_off(self.solid, M, points)
+        return moved_off(self.solid, M, points, hidden)
 
 
-def moved_off(solid: Solid, M: Rigid, points: Array) -> float:  # (n, 3) on the surface
-    """How far a motion moves points off a surface, mm: 95 % of them lie nearer, there and back."""
-    return max(float(np.quantile(np.abs(solid.at(X.apply(points))), 0.95)) for X in (M, M.inverse()))
+def moved_off(solid: Solid, M: Rigid, points: Array, hidden: float = 0.0) -> float:  # (n, 3) on the surface
+    """How far a motion moves points off a surface, mm: 95 % lie nearer, there and back, of them and a share that is hidden and counts as moved."""
+    share = min(0.95 * (1 + hidden), 0.99)
+    return max(float(np.quantile(np.abs(solid.at(X.apply(points))), share)) for X in (M, M.inverse()))
 
 
 def blurred(solid: Solid, blur: float) -> Solid:

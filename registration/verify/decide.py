@@ -177,8 +177,9 @@ def verdict_of(court: Court, ranked: list[Candidate], candidates: int, lids: Lid
     group, moved, symmetries = np.arange(len(ranked)), np.ones(len(ranked)), {}
     body = Body.common(court.up, court.down, best.T, params.same_voxels)
     agree = None if lids is None or not lids.tell else partial(lids.agree, court.down)
+    hidden = (0.0, 0.0) if lids is None or lids.tell else lids.hidden  # lids that meet are as good as holes that do
     if body is not None:
-        sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params, agree)
+        sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params, agree, hidden)
         group, moved = sameness.groups([c.T for c in ranked])
         symmetries = symmetries_of(sameness, [c.T for c, g in zip(ranked, group, strict=True) if g == 0])
     belief = believe(cost, group, some_right(best.evidence, params))

@@ -23,8 +23,15 @@ SLOW = 2
 """Waves around the axis that are left out, up to so many a turn: an axis that is a little off makes those."""
 FACE_COSINE = 0.6
 LEAST_POINTS = 4
-FAINT, PLAIN = 4.0, 8.0
-"""Agreement at some angle, in standard deviations of what chance does, below which nothing is made of it, and above which no more."""
+FAINT, LIKELY, PLAIN = 4.0, 2.5, 8.0
+"""Agreement at some angle, in standard deviations of what chance does, below which nothing is made of it, also if both halves plainly have something to agree on, and above
+which no more is made of it."""
+MARKED, SOME = 0.35, 0.001
+"""So much more unlike than all around the axis a place is plainly marked, and so large a share of them is something."""
+GAP, GONE = 0.35, 0.75
+"""Share of the usual points of a face that are missing where it begins to be open, and where it is: a hole that a field did open has no lid."""
+HIDES = 6.0
+"""Times its own area that a lid hides of walls and floor."""
 LIKE, TRIED = 0.95, 0.7
 """Share of the best agreement that is as good as it, and from which on a turn is worth a trial."""
 TELLS = 3.0
@@ -46,6 +53,8 @@ class Lids:
     """Agreement at all turns of the lower half, its standard deviation by chance, and what is at the best turn above the usual, in these."""
     peaks: tuple[float, ...]
     """Degrees by which the first hypothesis is to be turned to where they agree best."""
+    hidden: tuple[float, float]
+    """Share of the surface of either half that plain lids hide."""
 
     @classmethod
     def of(cls, around: Round, up: Witness, down: Witness, T_up_from_down: Rigid) -> Lids:
@@ -54,8 +63,8 @@ class Lids:
         along = points @ around.axis
         far = float(np.linalg.norm(points - along[:, None] * around.axis, axis=1).max())
         bounds = (far, float(along.min()), float(along.max()))
-        shown, area = unround(up.marks, Rigid.identity(), around, bounds)
-        told, other = unround(down.marks, T_up_from_down, around, bounds)
+        shown, area, here = unround(up.marks, Rigid.identity(), around, bounds)
+        told, other, there = unround(down.marks, T_up_from_down, around, bounds)
         both = np.sqrt(area * other)
         curve = np.fft.ifft(np.fft.fft(shown, axis=0) * np.conj(np.fft.fft(told, axis=0)), axis=0).real @ both
         curve /= sizes(shown, told, both)
@@ -63,14 +72,14 @@ class Lids:
         spread = chance(both * np.sqrt((shown**2).sum(0) * (told**2).sum(0)))
         z = (curve - usual) / spread
         top = [k for k in np.argsort(-z) if z[k] >= max(z[k - 1], z[(k + 1) % ANGLES]) and z[k] > TRIED * z.max()]
-        return cls(
-            around, bounds, shown, area, usual, spread, float(z.max()), tuple(360 / ANGLES * float(k) for k in top)
-        )
+        peaks = tuple(360 / ANGLES * float(k) for k in top)
+        return cls(around, bounds, shown, area, usual, spread, float(z.max()), peaks, (HIDES * here, HIDES * there))
 
     @property
     def weight(self) -> float:
         """Loss of log-likelihood of a turn at which they agree no more than usual; 0 where no turn stands out."""
-        return max(0.0, (min(self.best, PLAIN) ** 2 - FAINT**2) / 2)
+        least = LIKELY if min(self.hidden) >= HIDES * SOME else FAINT
+        return max(0.0, (min(self.best, PLAIN) ** 2 - least**2) / 2)
 
     @property
     def tell(self) -> bool:
@@ -79,7 +88,7 @@ class Lids:
 
     def agree(self, down: Witness, T_up_from_down: Rigid) -> float:
         """How well they agree under a hypothesis: 0 as usual or less, 1 nearly as well as anywhere."""
-        told, other = unround(down.marks, T_up_from_down, self.around, self.bounds)
+        told, other, _ = unround(down.marks, T_up_from_down, self.around, self.bounds)
         both = np.sqrt(self.area * other)
         value = float((self.shown * told).sum(0) @ both) / sizes(self.shown, told, both)
         return float(np.clip((value - self.usual) / (self.spread * LIKE * max(self.best, 1e-6)), 0, 1))
@@ -97,8 +106,10 @@ def chance(power: Array) -> float:  # (bins,)
     return 1 / np.sqrt(max(bins, 1.0) * angles)
 
 
-def unround(marks: Marks, T: Rigid, around: Round, bounds: tuple[float, float, float]) -> tuple[Array, Array]:  # (ANGLES, bins), (bins,)
-    """How unlike one place what is seen there is, more than all around the axis, where a motion puts a half; and points that are seen there."""
+def unround(
+    marks: Marks, T: Rigid, around: Round, bounds: tuple[float, float, float]
+) -> tuple[Array, Array, float]:  # (ANGLES, bins), (bins,)
+    """What is unlike one place, or open, more than all around the axis, where a motion puts a half; points that are seen there; the share that is plainly marked."""
     far, low, high = bounds
     points, normals = T.apply(marks.points) - around.middle, T.turn(marks.normals)
     x, y = around.across
@@ -111,11 +122,22 @@ def unround(marks: Marks, T: Rigid, around: Round, bounds: tuple[float, float, f
     total, number = (
         summed(np.bincount(at, w, size).astype(float).reshape(ANGLES, -1)) for w in (marks.unlike.astype(float), np.ones(len(at)))
     )
-    known = number >= LEAST_POINTS
+    known, area = number >= LEAST_POINTS, number.mean(0)
     mean = np.where(known, total / np.maximum(number, 1), 0)
+    above = np.where(known, mean - mean.sum(0) / np.maximum(known.sum(0), 1), 0)
+    plain = float((above > MARKED).mean(0) @ area) / max(float(area.sum()), 1e-9)
+    opened = gaps(number)
+    mean, known = np.maximum(mean, opened), known | (opened > 0)
     waves = np.fft.rfft(np.where(known, mean - mean.sum(0) / np.maximum(known.sum(0), 1), 0), axis=0)
     waves[: SLOW + 1] = 0
-    return np.fft.irfft(waves, ANGLES, axis=0), number.mean(0)
+    return np.fft.irfft(waves, ANGLES, axis=0), area, plain
+
+
+def gaps(number: Array) -> Array:  # (ANGLES, bins)
+    """Where a face has no points although it has some nearly all around: 1 where it is open."""
+    usual = np.median(number, 0)
+    missing = np.clip((1 - number / np.maximum(usual, 1) - GAP) / (GONE - GAP), 0, 1)
+    return np.where((usual >= 3 * LEAST_POINTS) & (np.arange(RINGS + LAYERS) < RINGS), missing, 0)
 
 
 def place(share: Array, of: int) -> NDArray[np.int64]:  # (n,)

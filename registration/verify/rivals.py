@@ -54,19 +54,21 @@ class Share:
     near: float
     """How far from these it still knows, mm."""
     printed: Printed | None
+    hidden: float
+    """Share of its surface that lies behind lids."""
 
     @classmethod
-    def of(cls, witness: Witness, diameter: float, printed: bool) -> Share | None:
+    def of(cls, witness: Witness, diameter: float, printed: bool, hidden: float = 0.0) -> Share | None:
         """In the half's own frame; None if hardly anything is left without the grain."""
         solid, points = blurred(witness.side.solid, GRAIN * diameter), witness.side.points
         on = np.abs(solid.at(points)) < GRAIN * diameter
         if on.mean() <= LEAST_LEFT:
             return None
-        return cls(solid, points[on], KDTree(points), SEEN * diameter, witness.printed if printed else None)
+        return cls(solid, points[on], KDTree(points), SEEN * diameter, witness.printed if printed else None, hidden)
 
     def stays(self, M: Rigid, most: float, reach: float, most_print: float) -> bool:
         """Whether a motion in the half's frame leaves it as it is: 95 % of it within ``most`` mm, there and back, and seen there."""
-        if moved_off(self.solid, M, self.points) > most:
+        if moved_off(self.solid, M, self.points, self.hidden) > most:
             return False
         if any(np.quantile(self.tree.query(X.apply(self.points))[0], 0.95) > self.near for X in (M, M.inverse())):
             return False
@@ -78,11 +80,12 @@ class Sameness:
 
     def __init__(
         self, body: Body, up: Witness, down: Witness, T: Rigid, diameter: float, params: VerifyParams,
-        agree: Callable[[Rigid], float] | None = None,
+        agree: Callable[[Rigid], float] | None = None, hidden: tuple[float, float] = (0.0, 0.0),
     ) -> None:  # fmt: skip
-        """By the model that ``T`` gives; ``agree`` tells how well both halves' lids meet under another transform, if that tells anything."""
+        """By the model that ``T`` gives; ``agree`` tells how well both halves' lids meet under another transform, if that tells anything, and
+        ``hidden`` what share of either half lies behind such."""
         rng = np.random.default_rng(0)
-        self.T, self.agree = T, agree
+        self.T, self.agree, self.hidden = T, agree, max(hidden)
         self.body, self.diameter, self.params = body.smoothed(GRAIN * diameter), diameter, params
         self.points = self.body.mesh.sample(params.same_points, rng)[0]
         a, b = up.printed, down.printed
@@ -94,11 +97,11 @@ class Sameness:
                 points, np.concatenate([a.normals, T.turn(b.normals)]), np.concatenate([a.tints, b.tints]), picked
             )
         self.reach = 2 * params.reach * diameter
-        self.shares = [Share.of(half, diameter, self.whole is not None) for half in (up, down)]
+        self.shares = [Share.of(half, diameter, self.whole is not None, h) for half, h in zip((up, down), hidden, strict=True)]
 
     def moved_by(self, M: Rigid) -> float:
         """How far a motion moves the surface off itself, share of the diameter."""
-        return self.body.moved_by(M, self.points) / self.diameter
+        return self.body.moved_by(M, self.points, self.hidden) / self.diameter
 
     def same(self, M: Rigid) -> bool:
         """Whether a motion leaves the model as it is."""
