@@ -91,7 +91,7 @@ def registered(pair: tuple[str, str], deep: str = "", verify_by: str = "verify:r
     inputs, verify = {"clouds": stage_of("clouds", pair), **halves(pair)}, stage_of(f"verify{deep}", pair)
     return [
         Stage(
-            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=10,
+            verify, "verify", f"pipelines.stages.{verify_by}", f"{record}Verdict", inputs, asks=asks, version=11,
             needs=NEEDS["verify"],
         ),
         stage(

@@ -30,7 +30,7 @@ MARKED, SOME = 0.35, 0.001
 """So much more unlike than all around the axis a place is plainly marked, and so large a share of them is something."""
 GAP, GONE = 0.35, 0.75
 """Share of the usual points of a face that are missing where it begins to be open, and where it is: a hole that a field did open has no lid."""
-HIDES = 6.0
+HIDES = 3.0
 """Times its own area that a lid hides of walls and floor."""
 LIKE, TRIED = 0.95, 0.7
 """Share of the best agreement that is as good as it, and from which on a turn is worth a trial."""
