@@ -63,7 +63,7 @@ def explained(seen: Array, light: Array, known: bool = False) -> Array:  # (n, v
     there, y, number = there[judged], y[judged], number[judged]
     weight, off = there.astype(float), np.zeros(y.shape)
     for n in range(KNOWN_ROUNDS if known else ROUNDS):
-        tint = solved(weight, weight * y, light, np.full(1, STIFF), 0)
+        tint = solved(weight, weight * y, light, STIFF, 0)
         if n and not known:
             light = solved(weight.T, (weight * y).T, tint, still(weight, tint), light)
         off = np.abs(y - tint @ light.T)
@@ -76,12 +76,12 @@ def explained(seen: Array, light: Array, known: bool = False) -> Array:  # (n, v
     return out
 
 
-def still(weight: Array, tint: Array) -> Array:  # (n, views), (n, lights) -> (1,)
+def still(weight: Array, tint: Array) -> float:  # (n, views), (n, lights)
     """How firmly the light is held, by how much is known of it."""
-    return np.full(1, STILL * float((weight.sum(1) @ tint**2).sum()) / max(weight.shape[1] * tint.shape[1], 1) + 1e-9)
+    return STILL * float((weight.sum(1) @ tint**2).sum()) / max(weight.shape[1] * tint.shape[1], 1) + 1e-9
 
 
-def solved(weight: Array, target: Array, base: Array, stiff: Array, held: Array | int) -> Array:  # (n, m), (n, m), (m, k) -> (n, k)
+def solved(weight: Array, target: Array, base: Array, stiff: float, held: Array | int) -> Array:  # (n, m), (n, m), (m, k) -> (n, k)
     """Weighed least squares of each row over the same base, drawn a little to what it is held to."""
     k = base.shape[1]
     normal = (weight @ (base[:, :, None] * base[:, None]).reshape(len(base), k * k)).reshape(-1, k, k) + stiff * np.eye(k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,13 @@ class Witness:
     """(3,) from the object towards the middle of the cameras, in the half's own frame."""
     own: float
     """How much its own points contradict its own masks: noise."""
-    marks: Marks
+    cloud: Cloud
+    """All its points."""
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What its views show and its surface does not explain: only nearly round bodies are asked for it."""
+        return Marks.of(self.cloud)
 
     @classmethod
     def of(cls, half: HalfModel, points: int, rng: np.random.Generator) -> Witness:
@@ -73,7 +80,7 @@ class Witness:
         centres = capture.cameras.centres() - cloud.points.mean(0)
         looks = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).mean(0)
         own = outside_masks(side.points, side.trust, capture, distances)
-        return cls(side, deep, capture, distances, printed, looks / max(float(np.linalg.norm(looks)), 1e-9), own, Marks.of(cloud))
+        return cls(side, deep, capture, distances, printed, looks / max(float(np.linalg.norm(looks)), 1e-9), own, cloud)
 
 
 def pulled(up: Witness, down: Witness, start: Rigid, reach: float) -> Rigid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -176,7 +176,7 @@ def verdict_of(court: Court, ranked: list[Candidate], candidates: int, lids: Lid
     cost = np.array([court.cost(c) for c in ranked])
     group, moved, symmetries = np.arange(len(ranked)), np.ones(len(ranked)), {}
     body = Body.common(court.up, court.down, best.T, params.same_voxels)
-    agree = None if lids is None or not lids.tell else partial(lids.agree, court.down)
+    agree = None if lids is None or not lids.tell else cache(partial(lids.agree, court.down))  # each is held against all others
     hidden = (0.0, 0.0) if lids is None or lids.tell else lids.hidden  # lids that meet are as good as holes that do
     if body is not None:
         sameness = Sameness(body, court.up, court.down, best.T, court.diameter, params, agree, hidden)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from registration.geometry.rigid import Array, Rigid
 from registration.sources.witness import Marks, Witness
-from registration.verify.spin import Round
+from registration.verify.spin import Round, across
 
 ANGLES, SMOOTH = 180, 2
 """Places around the axis, and how many to either side are taken together."""
@@ -112,7 +112,7 @@ def unround(
     """What is unlike one place, or open, more than all around the axis, where a motion puts a half; points that are seen there; the share that is plainly marked."""
     far, low, high = bounds
     points, normals = T.apply(marks.points) - around.middle, T.turn(marks.normals)
-    x, y = around.across
+    x, y = across(around.axis)
     along, face = points @ around.axis, np.abs(normals @ around.axis) > FACE_COSINE
     angle = np.floor(np.arctan2(points @ y, points @ x) / (2 * np.pi) * ANGLES).astype(int) % ANGLES
     ring = place(np.hypot(points @ x, points @ y) / far, RINGS)

@@ -52,11 +52,6 @@ class Round:
         wide = np.linalg.norm(np.cross(places[0] - middle, axis), axis=1)
         return cls(axis, middle, places, wide / wide.sum(), unround(up.side.solid, places, reach), reach)
 
-    @property
-    def across(self) -> tuple[Array, Array]:
-        """Two directions at right angles to the axis and to each other, from the first to the second a quarter turn about it."""
-        return across(self.axis)
-
     def told(self, down: Witness, T_up_from_down: Rigid) -> Array:  # (ANGLES, m)
         """What the lower half has that is not round, where a hypothesis puts it."""
         places = T_up_from_down.inverse().apply(self.places.reshape(-1, 3)).reshape(self.places.shape)
