@@ -17,6 +17,7 @@ from registration.geometry.hull import Box
 from registration.geometry.mesh import iso_surface
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
+from registration.nerf.draw import Draw
 from registration.nerf.joint import Drift, drawn_of, joint_light, joint_rays, own_light
 from registration.nerf.lamp import LIFT
 from registration.nerf.level import ADAM, Level, make_level
@@ -91,7 +92,7 @@ def train_full(
     whole.restore()
     stepped, field = partial(step_of, whole), params.field  # as the fine level of a half is; the drifts are learned along
     run_level(
-        whole.level, len(whole.rays.edge), field, field.soft_fine, params.steps, whole.at, stepped, whole.save,
+        whole.level, Draw(len(whole.rays.edge)), field, field.soft_fine, params.steps, whole.at, stepped, whole.save,
         lambda done: tick(done, params.steps),
     )  # fmt: skip
     return whole

@@ -41,7 +41,7 @@ class Level:
     optimiser: torch.optim.Optimizer
     rates: list[float]
     coarse: Coarse | None = None
-    """What the level before it ended with."""
+    """The surface it starts from: what the level before it ended with."""
 
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned, in the optimiser's order."""

@@ -18,7 +18,7 @@ class NerfParams:
     """More of them open more cavities."""
     rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
-    coarse_steps: int = 500
+    coarse_steps: int = 800
     fine_steps: int = 250
     fog_rays: int = 1024
     """Rays per step of the fog."""
@@ -37,7 +37,7 @@ class NerfParams:
     """Learning rate of the views' light in the fog."""
     mask_rate: float = 0.02
     """Learning rate of how many pixels too small each view's mask is."""
-    soft_coarse: float = 1.0
+    soft_coarse: float = 0.5
     """Width of the surface at the start of the coarse level, voxels."""
     soft_fine: float = 0.5
     """The same at the start of the fine level."""

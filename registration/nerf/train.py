@@ -16,6 +16,7 @@ from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
 from registration.nerf.carve import carved
 from registration.nerf.checkpoint import Progress
+from registration.nerf.draw import Draw, some
 from registration.nerf.field import tint_at
 from registration.nerf.fog import (
     PRUNED_AT,
@@ -109,6 +110,7 @@ def train(
         slack = torch.zeros(len(capture), device=device)
         light = light_on(capture, iso_surface(start, box.low, box.step), GREY, LIFT * box.step)
         level = make_level(box, start, None, light, slack, params, device)
+        level.coarse = as_coarse(level, start)
         at.phase, at.step = 1, 0
     plan = (
         (params.rough_steps, params.soft_coarse, params.coarse_grid),
@@ -147,11 +149,6 @@ def note(at: Progress, errors: list[float]) -> None:
     if errors:
         at.curve.append([(at.curve[-1][0] if at.curve else 0) + len(errors), float(np.mean(errors))])
         errors.clear()
-
-
-def some(of: int, count: int, dice: torch.Generator) -> torch.Tensor:  # (count,)
-    """Numbers below ``of`` by chance, in order: what lies together is read together."""
-    return torch.sort(torch.randint(of, (count,), generator=dice)).values
 
 
 def train_fog(
@@ -208,14 +205,14 @@ def train_level(
     def save() -> None:
         checkpoint.write(file, at, checkpoint.level_body(level))
 
-    run_level(level, len(rays.edge), params, soft_start, steps, at, stepped, save, told)
+    run_level(level, Draw.over(rays, level.coarse), params, soft_start, steps, at, stepped, save, told)
 
 
 def run_level(
-    level: Level, rays: int, params: NerfParams, soft_start: float, steps: int, at: Progress, stepped: Stepped,
+    level: Level, draw: Draw, params: NerfParams, soft_start: float, steps: int, at: Progress, stepped: Stepped,
     save: Callable[[], None], told: Told,
 ) -> None:  # fmt: skip
-    """Draw among so many rays, and step; now and then look where the surface is and write a checkpoint."""
+    """Draw rays, and step; now and then look where the surface is and write a checkpoint."""
     errors: list[float] = []
     device, start = level.own.device, at.step
     for step in range(start, steps):
@@ -228,7 +225,7 @@ def run_level(
                 note(at, errors)
                 at.step = step
                 save()
-        drawn = some(rays, params.rays, at.dice).to(device)
+        drawn = draw.some(params.rays, at.dice).to(device)
         jitter = torch.rand(params.rays, generator=at.dice).to(device)
         smooth_at = 1 + some(len(level.own) - 1, SMOOTH_AT, at.dice).to(device)
         level.slow(share)
