@@ -73,7 +73,7 @@ class CloudParams:
     """Points drawn on each half before those that no view sees are dropped."""
     min_views: int = 2
     """A point seen by fewer views is dropped."""
-    min_share: float = 0.05
+    min_share: float = 0.07
     """So is one that is seen by less than this share of the views."""
     min_confidence: float = 0.1
     """A point that can be trusted less is dropped."""
