@@ -43,7 +43,7 @@ from registration.progress import silent
 
 SPEED_STEPS, SETTLED = 60, 20
 """Steps of the training that nerfacto's speed is measured on, and how many of them come before the clock starts."""
-PARTS = ("fog_steps", "rough_steps", "coarse_steps", "fine_steps")
+PARTS = ("fog_steps", "rough_steps", "coarse_steps", "middle_steps", "fine_steps")
 COLUMNS = ("mean", "p95", "within", "cover", "psnr", "iou")
 OWN = NerfParams()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +26,8 @@ from registration.geometry.mesh import TriMesh, read_mesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import views_of
+from registration.nerf.extract import blur_of, quality
+from registration.nerf.lamp import GREY, light_on
 from registration.nerf.rays import SURE_PX
 from registration.nerf.record import Cloud, Clouds, NerfHalf
 from registration.nerf.views import render_views
@@ -33,6 +36,8 @@ from registration.sources.base import HalfModel
 
 NEAR = 0.015
 """Points this near to the surface, as a share of the diameter, count as on it."""
+SHADOWS = 0.25
+"""Voxels above the true surface that its shadows are looked for from: it is exact, so that they may begin where it bends."""
 SEEN_BY = 3
 """The surface that this many views see must be covered."""
 
@@ -58,6 +63,25 @@ def inside(half: NerfHalf, capture: Capture) -> float:
         sure = signed_mask_distance(mask) > SURE_PX
         decibels.append(-10 * np.log10(max(float(((image - rgb / 255.0)[sure] ** 2).mean()), 1e-10)))
     return float(np.median(decibels))
+
+
+def true_half(half: NerfHalf, capture: Capture, mesh: TriMesh) -> NerfHalf:
+    """The true surface in one colour as a half, under the light and with the blur that explain all images best on it."""
+    corners = mesh.vertices[mesh.faces].reshape(-1, 3)  # every triangle its own: it is flat, and its edges are sharp
+    flat = TriMesh(corners, np.arange(len(corners)).reshape(-1, 3))
+    light = light_on(capture, flat, GREY, SHADOWS * half.step).each().numpy()
+    out = replace(
+        half, step=SHADOWS * half.step, vertices=flat.vertices, faces=flat.faces, light=light,
+        normals=np.repeat(mesh.face_normals(), 3, 0), vertex_colours=np.full(flat.vertices.shape, round(255 * GREY), np.uint8),
+    )  # fmt: skip
+    return replace(out, blur=blur_of(out, capture.only(half.held_out), light[half.held_out]))
+
+
+def reachable(half: NerfHalf, capture: Capture, mesh: TriMesh) -> dict[str, float]:
+    """What the images' PSNR is, in the box and inside, if the surface is the true one: masks that are off and noise are left."""
+    true = true_half(half, capture, mesh)
+    box, _ = quality(true, capture.only(half.held_out), true.light[half.held_out])
+    return {"psnr_true": box, "inside_true": inside(true, capture)}
 
 
 def two_sided(vertices: Array, faces: NDArray, true: TriMesh, d: float) -> float:
@@ -101,6 +125,8 @@ def score_object(store: Store, name: str, truth: Path, whole: bool, full: bool) 
         cloud: Cloud = getattr(clouds[0], half)
         row |= judge(cloud, capture[0], true, d)
         row |= {"psnr": nerf[0].psnr, "inside": inside(nerf[0], capture[0]), "iou": nerf[0].mask_iou, "seconds": float(nerf[1]["seconds"])}
+        if whole:
+            row |= reachable(nerf[0], capture[0], true)
         models.append(HalfModel(capture[0], nerf[0], cloud))
     if whole and len(models) == 2:
         rows[0] |= wholes(models, T, truth, d, full)
@@ -116,6 +142,6 @@ def score_halves(runs: Path, truth: Path, store: Where | None, whole: bool, full
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Of every column, over the rows that have it."""
-    known = "mean", "p95", "within", "cover", "psnr", "inside", "iou", "seconds", "fused", "joint", "joint_seconds"
+    known = "mean", "p95", "within", "cover", "psnr", "psnr_true", "inside", "inside_true", "iou", "seconds", "fused", "joint", "joint_seconds"
     names = [n for n in known if any(n in r for r in rows)]
     return {n: float(np.median([r[n] for r in rows if n in r])) for n in names}

@@ -107,7 +107,8 @@ def halves(runs: Path, truth: Path, store: Where | None, against: str | None, fu
 
     Distances are shares of the object's diameter. mean, p95: of the cloud to the surface; within: the share of the cloud
     nearer than 0.015; cover: the share of the surface seen by three views that is nearer than that to the cloud; psnr in dB
-    and iou as the run found them without the truth; inside: psnr in the masks alone, a pixel off their border; fused, joint: mean
+    and iou as the run found them without the truth; inside: psnr in the masks alone, a pixel off their border; psnr_true,
+    inside_true: the same if the surface is the true one, which masks that are off and noise still limit; fused, joint: mean
     two-sided Chamfer distance of both by the true transform, fused and as one field, exact to the triangles.
     """
     from pipelines.bench.halves import medians, score_halves

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from registration.data.capture import Capture
 from registration.data.crop import box_of
+from registration.geometry.hull import signed_mask_distance
 from registration.geometry.mesh import iso_surface
 from registration.nerf.field import dense_colour, tint_at
 from registration.nerf.hollow import filled
 from registration.nerf.level import Level
 from registration.nerf.light import GAINS, upright
+from registration.nerf.rays import SURE_PX
 from registration.nerf.record import NerfHalf
 from registration.nerf.screen import odd_views
 from registration.nerf.views import blurred, light_at, render_views
@@ -68,10 +70,12 @@ def exposures(half: NerfHalf, capture: Capture) -> NDArray[np.float32]:  # (n,)
 
 
 def blur_of(half: NerfHalf, capture: Capture, light: NDArray[np.float32]) -> float:
-    """The blur, in pixels, under which sharp renders meet these views best, drawn black outside their masks."""
+    """The blur, in pixels, under which sharp renders meet these views best inside their masks: a border that is off looks like blur."""
     views = render_views(half, capture.cameras, light)
-    wanted = [rgb / np.float32(255) * mask[..., None] for rgb, mask in zip(capture.rgb, capture.mask, strict=True)]
-    off = [sum(float(((blurred(a, s) - b) ** 2).sum()) for a, b in zip(views.rgb, wanted, strict=True)) for s in BLURS]
+    wanted = [rgb / np.float32(255) for rgb in capture.rgb]
+    sure = [(signed_mask_distance(mask) > SURE_PX) & (seen > 0) for mask, seen in zip(capture.mask, views.opacity, strict=True)]
+    pairs = list(zip(views.rgb, wanted, sure, strict=True))
+    off = [sum(float(((blurred(a, s) - b)[inside] ** 2).sum()) for a, b, inside in pairs) for s in BLURS]
     return BLURS[int(np.argmin(off))]
 
 

@@ -19,6 +19,8 @@ class NerfParams:
     rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 800
+    middle_steps: int = 300
+    """Steps on the grid half-way between the coarse and the fine one; none: the fine level follows the coarse one."""
     fine_steps: int = 250
     fog_rays: int = 1024
     """Rays per step of the fog."""
@@ -40,7 +42,7 @@ class NerfParams:
     soft_coarse: float = 0.5
     """Width of the surface at the start of the coarse level, voxels."""
     soft_fine: float = 0.5
-    """The same at the start of the fine level."""
+    """The same at the start of the middle and of the fine level."""
     sharpening: float = 0.4
     """By what the width shrinks within a level."""
     opacity_weight: float = 0.1
@@ -69,7 +71,7 @@ class NerfParams:
 class CloudParams:
     """How the cloud of a half is read off its field."""
 
-    points: int = 40_000
+    points: int = 80_000
     """Points drawn on each half before those that no view sees are dropped."""
     min_views: int = 2
     """A point seen by fewer views is dropped."""

@@ -1,4 +1,4 @@
-"""Training of one half: hull, fog, coarse surface, fine surface; from a checkpoint where there is one."""
+"""Training of one half: hull, fog, coarse surface, finer ones; from a checkpoint where there is one."""
 
 from __future__ import annotations
 
@@ -89,10 +89,11 @@ def held_out(views: int) -> NDArray[np.int64]:
 def train(
     capture: Capture, params: NerfParams, seed: int, device: str, file: Path, tick: Tick
 ) -> tuple[Level, list[list[float]]]:
-    """Fog, coarse, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
+    """Fog, coarse, middle, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
     distances = mask_distances(capture)
     rays = rays_of(capture, distances, device)
-    steps = (params.fog_steps, params.rough_steps, params.coarse_steps, params.fine_steps)
+    plan = levels_of(params)
+    steps = (params.fog_steps, *(count for count, _, _ in plan))
     found = checkpoint.read(file, device)
     at, body = found or (Progress(dice=torch.Generator(device="cpu").manual_seed(seed)), None)
     level = None if body is None or at.phase == 0 else checkpoint.restore_level(body, params)
@@ -112,19 +113,25 @@ def train(
         level = make_level(box, start, None, light, slack, params, device)
         level.coarse = as_coarse(level, start)
         at.phase, at.step = 1, 0
-    plan = (
-        (params.rough_steps, params.soft_coarse, params.coarse_grid),
-        (params.coarse_steps, params.soft_coarse, params.fine_grid),
-        (params.fine_steps, params.soft_fine, 0),
-    )
     while at.phase <= len(plan):
-        count, soft, next_grid = plan[at.phase - 1]
+        count, soft, _ = plan[at.phase - 1]
         train_level(level, rays.without(at.dropped), capture, params, soft, count, at, file, told)
-        if next_grid:
-            level, mesh = moved_on(level, capture, params, next_grid)
-            at.dropped = odd_views(mesh, capture).tolist() if next_grid == params.fine_grid else []
+        if at.phase < len(plan):
+            level, mesh = moved_on(level, capture, params, plan[at.phase][2])
+            at.dropped = odd_views(mesh, capture).tolist() if at.phase == len(plan) - 1 else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
+
+
+def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
+    """Of each level its steps, how soft its surface is at the start, and its voxels along the longest side."""
+    middle = (params.middle_steps, params.soft_fine, (params.coarse_grid + params.fine_grid) // 2)
+    return [
+        (params.rough_steps, params.soft_coarse, params.coarse_grid),
+        (params.coarse_steps, params.soft_coarse, params.coarse_grid),
+        *([middle] if params.middle_steps else []),
+        (params.fine_steps, params.soft_fine, params.fine_grid),
+    ]
 
 
 def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:

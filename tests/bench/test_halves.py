@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.ndimage import binary_erosion
 
-from pipelines.bench.halves import judge, medians, two_sided
+from pipelines.bench.halves import judge, medians, reachable, two_sided
 from registration.geometry.mesh import diameter
 from registration.geometry.rigid import Rigid
 from registration.nerf.record import Cloud
 from tests.geometry.bodies import capture_of, knob
+from tests.verify.made import exact_half
 
 
 def cloud_at(points: np.ndarray) -> Cloud:
@@ -54,3 +58,16 @@ def test_two_surfaces_a_little_apart_are_so_far_from_each_other() -> None:
 
 def test_medians_leave_out_what_is_missing() -> None:
     assert medians([{"mean": 1.0}, {"mean": 3.0, "fused": 2.0}, {}]) == {"mean": 2.0, "fused": 2.0}
+
+
+def test_the_true_surface_tells_what_images_allow() -> None:
+    mesh = knob()
+    capture = capture_of(mesh)
+    half = replace(exact_half(mesh, capture), held_out=np.array([3, 10, 17]))
+    good = reachable(half, capture, mesh)
+    assert good["psnr_true"] > 35 and good["inside_true"] > 35
+    wrong = reachable(half, capture, mesh.moved(Rigid.exp([0.0, 0, 0.2, 0, 0, 3])))
+    assert wrong["inside_true"] < good["inside_true"] - 5
+    eaten = replace(capture, mask=np.array([binary_erosion(m, iterations=2) for m in capture.mask]))
+    told = reachable(half, eaten, mesh)  # masks that are off say more than any surface
+    assert told["psnr_true"] < good["psnr_true"] - 10 and told["inside_true"] > good["inside_true"] - 3

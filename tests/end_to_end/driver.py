@@ -14,7 +14,7 @@ from pipelines.execute import Run
 from pipelines.publish import publish
 
 SETTINGS = (
-    "nerf.coarse_grid=28", "nerf.fine_grid=40", "nerf.fog_steps=45", "nerf.rough_steps=20", "nerf.coarse_steps=30", "nerf.fine_steps=45", "nerf.rays=512", "nerf.checkpoint_every=15",
+    "nerf.coarse_grid=28", "nerf.fine_grid=40", "nerf.fog_steps=45", "nerf.rough_steps=20", "nerf.coarse_steps=30", "nerf.middle_steps=10", "nerf.fine_steps=45", "nerf.rays=512", "nerf.checkpoint_every=15",
     "correspondences.views=40", "embedding.steps=8", "embedding.key_steps=20", "embedding.judge_every=2", "verify.sources=all", "features.points=300",
     "clouds.points=3000", "poses.rotations=1500", "poses.tried=30", "poses.refined=10", "poses.keep=6", "verify.points=800", "icp.points=2000",
     "fuse.grid=48", "fuse.points=4000", "full.steps=60", "full.grid=40", "full.rays=512", "full.points=4000", "report.pictures=2",

@@ -16,7 +16,7 @@ from tests.pipelines.toy import Quiet
 
 SMALL = (
     "nerf.coarse_grid=24", "nerf.fine_grid=32", "nerf.rays=256", "nerf.checkpoint_every=5", "nerf.fog_steps=60",
-    "nerf.rough_steps=10", "nerf.coarse_steps=15", "nerf.fine_steps=15",
+    "nerf.rough_steps=10", "nerf.coarse_steps=15", "nerf.middle_steps=10", "nerf.fine_steps=15",
 )  # fmt: skip
 
 

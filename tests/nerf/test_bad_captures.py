@@ -18,7 +18,7 @@ from registration.progress import silent
 from tests.geometry.bodies import capture_of, knob
 
 SMALL = NerfParams(
-    coarse_grid=30, fine_grid=44, fog_steps=40, rough_steps=30, coarse_steps=50, fine_steps=50, rays=1024
+    coarse_grid=30, fine_grid=44, fog_steps=40, rough_steps=30, coarse_steps=50, middle_steps=20, fine_steps=50, rays=1024
 )
 
 

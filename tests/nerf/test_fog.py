@@ -69,7 +69,7 @@ def test_the_fog_thickens_at_the_end() -> None:
 @pytest.mark.slow
 def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
     params = NerfParams(
-        coarse_grid=36, fine_grid=56, fog_steps=250, rough_steps=30, coarse_steps=60, fine_steps=80, rays=1024
+        coarse_grid=36, fine_grid=56, fog_steps=250, rough_steps=30, coarse_steps=60, middle_steps=0, fine_steps=80, rays=1024
     )
     capture = capture_of(socket(), 30, 90, (20, 45, 70))
     level, curve = train(capture, params, 0, "cpu", tmp_path / "c.pt", silent)
@@ -87,7 +87,7 @@ def test_a_socket_is_opened_by_more_than_half(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_measured_depth_opens_the_socket_to_its_floor(tmp_path: Path) -> None:
     params = NerfParams(
-        coarse_grid=36, fine_grid=56, fog_steps=40, rough_steps=30, coarse_steps=50, fine_steps=60, rays=1024
+        coarse_grid=36, fine_grid=56, fog_steps=40, rough_steps=30, coarse_steps=50, middle_steps=0, fine_steps=60, rays=1024
     )
     capture, rng = capture_of(socket(), 30, 90, (20, 45, 70)), np.random.default_rng(1)
     caster = Caster(socket().vertices, socket().faces)
@@ -110,7 +110,7 @@ def test_masks_too_large_in_some_views_are_noticed(tmp_path: Path) -> None:
         [binary_dilation(m, iterations=2) if wrong else m for m, wrong in zip(capture.mask, large, strict=True)]
     )
     params = NerfParams(
-        coarse_grid=32, fine_grid=48, fog_steps=60, rough_steps=60, coarse_steps=80, fine_steps=60, rays=1024
+        coarse_grid=32, fine_grid=48, fog_steps=60, rough_steps=60, coarse_steps=80, middle_steps=0, fine_steps=60, rays=1024
     )
     level, _ = train(replace(capture, mask=mask), params, 0, "cpu", tmp_path / "c.pt", silent)
     slack = level.slack.detach().numpy()

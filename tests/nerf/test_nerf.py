@@ -19,7 +19,7 @@ from registration.nerf.extract import half_of
 from registration.nerf.field import make_field
 from registration.nerf.params import CloudParams, NerfParams
 from registration.nerf.render import Marks, composite, find_samples, look
-from registration.nerf.train import train
+from registration.nerf.train import levels_of, train
 from registration.progress import silent
 from tests.geometry.bodies import capture_of, knob
 
@@ -29,6 +29,7 @@ SMALL = NerfParams(
     fog_steps=60,
     rough_steps=40,
     coarse_steps=40,
+    middle_steps=40,
     fine_steps=60,
     rays=512,
     checkpoint_every=20,
@@ -106,15 +107,20 @@ def test_a_killed_training_goes_on_to_the_same_end(capture: Capture, tmp_path: P
 
         return tick
 
-    for limit in (31, 95, 135, 175):  # once in each phase
+    for limit in (31, 95, 135, 175, 215):  # once in each phase
         with pytest.raises(Killed):
             train(capture, SMALL, 3, "cpu", tmp_path / "cut.pt", die_at(limit))  # type: ignore[arg-type]
     steps: list[int] = []
     again, _ = train(capture, SMALL, 3, "cpu", tmp_path / "cut.pt", lambda done, total: steps.append(done))
-    assert steps[0] > 140
+    assert steps[0] > 180
     assert again.coarse is not None and whole.coarse is not None
     assert np.array_equal(again.coarse.sdf, whole.coarse.sdf) and again.coarse.step == whole.coarse.step
     assert torch.equal(again.field.sdf, whole.field.sdf) and torch.equal(again.light.each(), whole.light.each())
+
+
+def test_a_level_without_steps_is_left_out() -> None:
+    assert [(steps, grid) for steps, _, grid in levels_of(SMALL)] == [(40, 32), (40, 32), (40, 40), (60, 48)]
+    assert [grid for _, _, grid in levels_of(replace(SMALL, middle_steps=0))] == [32, 32, 48]
 
 
 def test_masks_without_a_common_volume_are_told(capture: Capture, tmp_path: Path) -> None:

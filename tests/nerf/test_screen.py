@@ -20,7 +20,7 @@ from tests.geometry.bodies import capture_of, knob
 
 WRONG = np.array([3, 11, 20])
 SMALL = NerfParams(
-    coarse_grid=32, fine_grid=48, fog_steps=60, rough_steps=30, coarse_steps=60, fine_steps=60, rays=1024
+    coarse_grid=32, fine_grid=48, fog_steps=60, rough_steps=30, coarse_steps=60, middle_steps=20, fine_steps=60, rays=1024
 )
 
 
