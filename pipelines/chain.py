@@ -15,7 +15,7 @@ BRANCHES = {name: f"poses-{name}" for name in sorted(known())}
 NEEDS = {
     "capture": Needs(seconds=1.5, memory_mib=300, lower="capture.max_size"),
     "nerf": Needs(seconds=90, memory_mib=1_000, gpus=0.25, batch="rays", lower="nerf.rays or nerf.fine_grid"),
-    "clouds": Needs(seconds=2, memory_mib=700, lower="clouds.points"),
+    "clouds": Needs(seconds=10, memory_mib=900, lower="clouds.points"),
     "correspondences": Needs(seconds=5, memory_mib=1_200, lower="correspondences.views"),
     "embedding": Needs(seconds=65, memory_mib=1_200, gpus=0.25, batch="crops", lower="embedding.crops"),
     "features": Needs(seconds=0.1, memory_mib=1_000, lower="features.points"),
@@ -60,7 +60,7 @@ def nerf(name: str) -> Stage:
 
 def clouds(pair: tuple[str, str]) -> Stage:
     """The clouds of a pair."""
-    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=5)
+    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=6)
 
 
 def learned(name: str, read_off: str = "clouds") -> list[Stage]:

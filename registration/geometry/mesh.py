@@ -49,9 +49,23 @@ class TriMesh:
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64], Array]:
         """Even points on the surface: points (n, 3), their faces (n,), their barycentric weights (n, 3)."""
-        areas = np.linalg.norm(self._cross(), axis=1)
-        face = rng.choice(len(self.faces), size=n, p=areas / areas.sum())
-        r, s = np.sqrt(rng.random(n)), rng.random(n)
+        areas = self.areas()
+        return self._within(rng.choice(len(self.faces), size=n, p=areas / areas.sum()), rng)
+
+    def spread(self, n: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64], Array]:
+        """The same without clumps and gaps: every face has as many points as its area asks for, give or take one."""
+        ladder = np.cumsum(self.areas())
+        rungs = (np.arange(n) + rng.random()) / n * ladder[-1]
+        face = np.minimum(np.searchsorted(ladder, rungs, side="right"), len(ladder) - 1)
+        return self._within(rng.permutation(face), rng)
+
+    def areas(self) -> Array:  # (f,)
+        """Twice the area of every face."""
+        return np.asarray(np.linalg.norm(self._cross(), axis=1), float)
+
+    def _within(self, face: NDArray[np.int64], rng: np.random.Generator) -> tuple[Array, NDArray[np.int64], Array]:
+        """A point by chance in each of the faces."""
+        r, s = np.sqrt(rng.random(len(face))), rng.random(len(face))
         weights = np.stack([1 - r, r * (1 - s), r * s], 1)
         return np.einsum("nk,nkd->nd", weights, self.vertices[self.faces[face]]), face, weights
 

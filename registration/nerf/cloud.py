@@ -89,7 +89,7 @@ def sharpness(half: NerfHalf, points: Array) -> Array:  # (n, 3) -> (n,)
 def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.random.Generator) -> Cloud:
     """Even points of the half's surface that enough views really saw and that can be trusted."""
     mesh = TriMesh(half.vertices, half.faces)
-    points, face, weights = mesh.sample(params.points, rng)
+    points, face, weights = mesh.spread(params.points, rng)
     corners = half.faces[face]
     normals = blended(half.normals, corners, weights)
     colours = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners].astype(float)).round().astype(np.uint8)

@@ -71,7 +71,7 @@ class NerfParams:
 class CloudParams:
     """How the cloud of a half is read off its field."""
 
-    points: int = 80_000
+    points: int = 120_000
     """Points drawn on each half before those that no view sees are dropped."""
     min_views: int = 2
     """A point seen by fewer views is dropped."""
