@@ -38,9 +38,13 @@ class TriMesh:
             np.add.at(out, self.faces[:, corner], cross)
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
+    def areas(self) -> Array:  # (f,)
+        """Of every face, square millimetres."""
+        return np.asarray(0.5 * np.linalg.norm(self._cross(), axis=1), float)
+
     def area(self) -> float:
-        """Square millimetres."""
-        return float(np.linalg.norm(self._cross(), axis=1).sum() / 2)
+        """Of all faces."""
+        return float(self.areas().sum())
 
     def volume(self) -> float:
         """Cubic millimetres, of a closed mesh."""
@@ -58,10 +62,6 @@ class TriMesh:
         rungs = (np.arange(n) + rng.random()) / n * ladder[-1]
         face = np.minimum(np.searchsorted(ladder, rungs, side="right"), len(ladder) - 1)
         return self._within(rng.permutation(face), rng)
-
-    def areas(self) -> Array:  # (f,)
-        """Twice the area of every face."""
-        return np.asarray(np.linalg.norm(self._cross(), axis=1), float)
 
     def _within(self, face: NDArray[np.int64], rng: np.random.Generator) -> tuple[Array, NDArray[np.int64], Array]:
         """A point by chance in each of the faces."""

@@ -56,6 +56,17 @@ def test_the_surface_of_a_ball() -> None:
     assert np.abs(points.mean(0)).max() < 1
 
 
+@settings(max_examples=20)
+@given(count=st.integers(1, 20_000), seed=st.integers(0, 99))
+def test_spread_points_lie_where_the_area_is(count: int, seed: int) -> None:
+    mesh = iso_surface(*ball())
+    points, face, weights = mesh.spread(count, np.random.default_rng(seed))
+    close(np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[face]]), points)
+    wanted = count * mesh.areas() / mesh.area()
+    assert len(points) == count and np.abs(np.bincount(face, minlength=len(mesh.faces)) - wanted).max() < 1.001
+    assert (weights >= 0).all() and np.array_equal(points, mesh.spread(count, np.random.default_rng(seed))[0])
+
+
 def test_islands_are_dropped() -> None:
     grid, low, step = ball()
     grid[1:3, 1:3, 1:3] = -1
