@@ -66,7 +66,7 @@ def inside(half: NerfHalf, capture: Capture) -> float:
 
 
 def true_half(half: NerfHalf, capture: Capture, mesh: TriMesh) -> NerfHalf:
-    """The true surface in one colour as a half, under the light and with the blur that explain all images best on it."""
+    """The true surface in one colour as a half, under the light that explains all images best on it, with the blur that suits those held out."""
     corners = mesh.vertices[mesh.faces].reshape(-1, 3)  # every triangle its own: it is flat, and its edges are sharp
     flat = TriMesh(corners, np.arange(len(corners)).reshape(-1, 3))
     light = light_on(capture, flat, GREY, SHADOWS * half.step).each().numpy()

@@ -40,8 +40,8 @@ def alive(pid: int) -> bool:
     return False
 
 
-def left(pids: list[int], seconds: float = 3) -> list[str]:
-    """Commands of those that still run after this time; servers of servers may end a moment after the command."""
+def left(pids: list[int], seconds: float) -> list[str]:
+    """Commands of those that still run after this time."""
     end = time.monotonic() + seconds
     while any(map(alive, pids)) and time.monotonic() < end:
         time.sleep(0.05)
@@ -65,7 +65,7 @@ def stopped_by(number: int, folder: Path, engine: str) -> float:
         assert process.stderr
         told = process.stderr.read().strip()
         assert len(told.splitlines()) == 1 and "the same command goes on from there" in told
-        assert len(others) >= 2 and left(others) == []
+        assert len(others) >= 2 and left(others, 3 if engine == "ray" else 0) == []  # Ray's servers end by themselves, a moment later
     run = toy(folder, number=1, graph=PAIR)
     assert [s.state for s in run.plan()] == ["fresh", "missing", "missing"]
     assert not list(run.store.root.rglob(".new*"))
