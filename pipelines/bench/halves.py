@@ -18,6 +18,7 @@ from pipelines.bucket import open_store
 from pipelines.halves import kept
 from pipelines.store import Store, Where
 from registration.data.capture import Capture
+from registration.data.crop import box_of
 from registration.fuse.merge import fuse
 from registration.fuse.params import FuseParams
 from registration.geometry.distance import surface_distance
@@ -26,11 +27,11 @@ from registration.geometry.mesh import TriMesh, read_mesh
 from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array, Rigid
 from registration.nerf.cloud import views_of
-from registration.nerf.extract import blur_of, quality
+from registration.nerf.extract import blur_of, psnr
 from registration.nerf.lamp import GREY, light_on
 from registration.nerf.rays import SURE_PX
 from registration.nerf.record import Cloud, Clouds, NerfHalf
-from registration.nerf.views import render_views
+from registration.nerf.views import photographs
 from registration.progress import silent
 from registration.sources.base import HalfModel
 
@@ -55,14 +56,16 @@ def judge(cloud: Cloud, capture: Capture, mesh: TriMesh, d: float) -> dict[str, 
     }  # fmt: skip
 
 
-def inside(half: NerfHalf, capture: Capture) -> float:
-    """Median PSNR of the held-out views in their masks, a pixel off the border: where an image is known to show the object."""
+def likeness(half: NerfHalf, capture: Capture) -> dict[str, float]:
+    """Median PSNR of the held-out views: in their masks' boxes, cut out by the masks as the photographs are, and not cut; and inside, a pixel off the border."""
     held = capture.only(half.held_out)
-    views, decibels = render_views(half, held.cameras, half.light[half.held_out]), []
-    for image, rgb, mask in zip(views.rgb, held.rgb, held.mask, strict=True):
-        sure = signed_mask_distance(mask) > SURE_PX
-        decibels.append(-10 * np.log10(max(float(((image - rgb / 255.0)[sure] ** 2).mean()), 1e-10)))
-    return float(np.median(decibels))
+    images, _ = photographs(half, held.cameras, half.light[half.held_out])
+    rows = []
+    for image, rgb, mask in zip(images, held.rgb, held.mask, strict=True):
+        x0, y0, x1, y1 = box_of(mask)
+        off, cut = image - rgb / 255.0 * mask[..., None], (image - rgb / 255.0) * mask[..., None]
+        rows.append((psnr(cut[y0:y1, x0:x1]), psnr(off[y0:y1, x0:x1]), psnr(off[signed_mask_distance(mask) > SURE_PX])))
+    return dict(zip(("psnr", "uncut", "inside"), np.median(rows, 0).tolist(), strict=True))
 
 
 def true_half(half: NerfHalf, capture: Capture, mesh: TriMesh) -> NerfHalf:
@@ -78,10 +81,8 @@ def true_half(half: NerfHalf, capture: Capture, mesh: TriMesh) -> NerfHalf:
 
 
 def reachable(half: NerfHalf, capture: Capture, mesh: TriMesh) -> dict[str, float]:
-    """What the images' PSNR is, in the box and inside, if the surface is the true one: masks that are off and noise are left."""
-    true = true_half(half, capture, mesh)
-    box, _ = quality(true, capture.only(half.held_out), true.light[half.held_out])
-    return {"psnr_true": box, "inside_true": inside(true, capture)}
+    """What the images' PSNR is if the surface is the true one: masks that are off and noise are left."""
+    return {f"{name}_true": value for name, value in likeness(true_half(half, capture, mesh), capture).items()}
 
 
 def two_sided(vertices: Array, faces: NDArray, true: TriMesh, d: float) -> float:
@@ -124,7 +125,7 @@ def score_object(store: Store, name: str, truth: Path, whole: bool, full: bool) 
             continue
         cloud: Cloud = getattr(clouds[0], half)
         row |= judge(cloud, capture[0], true, d)
-        row |= {"psnr": nerf[0].psnr, "inside": inside(nerf[0], capture[0]), "iou": nerf[0].mask_iou, "seconds": float(nerf[1]["seconds"])}
+        row |= likeness(nerf[0], capture[0]) | {"iou": nerf[0].mask_iou, "seconds": float(nerf[1]["seconds"])}
         if whole:
             row |= reachable(nerf[0], capture[0], true)
         models.append(HalfModel(capture[0], nerf[0], cloud))
@@ -142,6 +143,6 @@ def score_halves(runs: Path, truth: Path, store: Where | None, whole: bool, full
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Of every column, over the rows that have it."""
-    known = "mean", "p95", "within", "cover", "psnr", "psnr_true", "inside", "inside_true", "iou", "seconds", "fused", "joint", "joint_seconds"
+    known = "mean", "p95", "within", "cover", "psnr", "psnr_true", "uncut", "uncut_true", "inside", "inside_true", "iou", "seconds", "fused", "joint", "joint_seconds"
     names = [n for n in known if any(n in r for r in rows)]
     return {n: float(np.median([r[n] for r in rows if n in r])) for n in names}

@@ -71,6 +71,7 @@ def level_body(level: Level) -> dict[str, object]:
         "tables": tables, "optimiser": level.optimiser.state_dict(), "low": box.low.tolist(), "voxel": box.step,
         "shape": list(box.shape), "rows": level.field.rows, "voxels": level.field.voxels, "bases": level.light.bases,
         "shared": level.light.shared, "gain": level.light.gain, "coarse": coarse,
+        "slack": level.slack,
     }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def restore_level(body: dict, params: NerfParams) -> Level:
     box = Box(np.array(body["low"]), body["voxel"], (shape[0], shape[1], shape[2]))
     light = Light(body["bases"], body["shared"], body["gain"])
     field_ = Field(box, body["rows"], body["voxels"], t["own"], t["colour"])
-    level = assemble(field_, [t[f"lift{n}"] for n in range(len(LIFTS))], light, t["slack"], params)
+    level = assemble(field_, [t[f"lift{n}"] for n in range(len(LIFTS))], light, body["slack"], params)
     level.optimiser.load_state_dict(body["optimiser"])
     if body["coarse"] is not None:
         low, step, sdf = body["coarse"]

@@ -18,7 +18,7 @@ from registration.nerf.light import GAINS, upright
 from registration.nerf.rays import SURE_PX
 from registration.nerf.record import NerfHalf
 from registration.nerf.screen import odd_views
-from registration.nerf.views import blurred, light_at, render_views
+from registration.nerf.views import blurred, light_at, photographs, render_views
 
 JUDGED_EVERY = 4
 """If no view is held out, every so many of the training views are judged."""
@@ -71,22 +71,25 @@ def exposures(half: NerfHalf, capture: Capture) -> NDArray[np.float32]:  # (n,)
 
 def blur_of(half: NerfHalf, capture: Capture, light: NDArray[np.float32]) -> float:
     """The blur, in pixels, under which sharp renders meet these views best inside their masks: a border that is off looks like blur."""
-    views = render_views(half, capture.cameras, light)
+    images, opacity = photographs(half, capture.cameras, light, blur=0.0)
     wanted = [rgb / np.float32(255) for rgb in capture.rgb]
-    sure = [(signed_mask_distance(mask) > SURE_PX) & (seen > 0) for mask, seen in zip(capture.mask, views.opacity, strict=True)]
-    pairs = list(zip(views.rgb, wanted, sure, strict=True))
+    sure = [(signed_mask_distance(mask) > SURE_PX) & (seen > 0.5) for mask, seen in zip(capture.mask, opacity, strict=True)]
+    pairs = list(zip(images, wanted, sure, strict=True))
     off = [sum(float(((blurred(a, s) - b)[inside] ** 2).sum()) for a, b, inside in pairs) for s in BLURS]
     return BLURS[int(np.argmin(off))]
 
 
 def quality(half: NerfHalf, capture: Capture, light: NDArray[np.float32]) -> tuple[float, float]:
-    """Median PSNR of views in their masks' boxes, all black outside the masks, and the mean overlap with the masks."""
-    views = render_views(half, capture.cameras, light)
+    """Median PSNR of views in their masks' boxes, render and photograph both cut out by the mask, and the mean overlap with the masks."""
+    images, opacity = photographs(half, capture.cameras, light)
     decibels, overlaps = [], []
-    for image, opacity, rgb, mask in zip(views.rgb, views.opacity, capture.rgb, capture.mask, strict=True):
-        seen = opacity > 0
+    for image, seen, rgb, mask in zip(images, opacity > 0.5, capture.rgb, capture.mask, strict=True):
         overlaps.append((seen & mask).sum() / max(1, (seen | mask).sum()))
         x0, y0, x1, y1 = box_of(mask)
-        off = (image - rgb / 255.0 * mask[..., None])[y0:y1, x0:x1]
-        decibels.append(-10 * np.log10(max(float((off**2).mean()), 1e-10)))
+        decibels.append(psnr((image - rgb / 255.0)[y0:y1, x0:x1] * mask[y0:y1, x0:x1, None]))
     return float(np.median(decibels)), float(np.mean(overlaps))
+
+
+def psnr(off: NDArray) -> float:
+    """Decibels of differences of 0..1."""
+    return float(-10 * np.log10(max(float((off**2).mean()), 1e-10)))

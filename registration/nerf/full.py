@@ -18,13 +18,13 @@ from registration.geometry.mesh import iso_surface
 from registration.nerf import checkpoint
 from registration.nerf.checkpoint import Progress
 from registration.nerf.draw import Draw
-from registration.nerf.joint import Drift, drawn_of, joint_light, joint_rays, own_light
+from registration.nerf.joint import Drift, drawn_of, joint_light, joint_rays, joint_slack, own_light
 from registration.nerf.lamp import LIFT
 from registration.nerf.level import ADAM, Level, make_level
 from registration.nerf.loss import loss_of
 from registration.nerf.params import FullParams
 from registration.nerf.rays import Rays
-from registration.nerf.train import run_level
+from registration.nerf.train import falling, run_level
 from registration.progress import Tick
 
 WARM = 0.3
@@ -80,9 +80,8 @@ def train_full(
     file: Path, tick: Tick,
 ) -> Whole:  # fmt: skip
     """A field on all views but those left out; the captures share the start's frame, but for what the drifts find."""
-    views = sum(map(len, captures))
     mesh = iso_surface(start.sdf, start.box.low, start.box.step)
-    light, slack = joint_light(captures, mesh, LIFT * start.box.step), torch.zeros(views, device=device)
+    light, slack = joint_light(captures, mesh, LIFT * start.box.step), joint_slack(captures, mesh)
     level = make_level(start.box, start.sdf, start.tint, light, slack, params.field, device)
     ends = np.cumsum([len(c) for c in captures]).tolist()
     drifts = [Drift.none(start.box, first, after, device) for first, after in pairwise(ends)]
@@ -92,7 +91,7 @@ def train_full(
     whole.restore()
     stepped, field = partial(step_of, whole), params.field  # as the fine level of a half is; the drifts are learned along
     run_level(
-        whole.level, Draw(len(whole.rays.edge)), field, field.soft_fine, params.steps, whole.at, stepped, whole.save,
+        whole.level, Draw(len(whole.rays.edge)), field, field.soft_fine, falling, params.steps, whole.at, stepped, whole.save,
         lambda done: tick(done, params.steps),
     )  # fmt: skip
     return whole

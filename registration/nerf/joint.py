@@ -13,6 +13,7 @@ from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rigid import Array, Rigid
+from registration.nerf.border import Border
 from registration.nerf.lamp import GREY, light_on
 from registration.nerf.light import Light
 from registration.nerf.rays import Rays, mask_distances, rays_of
@@ -40,6 +41,12 @@ def joint_light(captures: Sequence[Capture], mesh: TriMesh, lift: float) -> Ligh
         at += light.bases.shape[2]
     shared, gain = (torch.cat([getattr(light, n) for light in lights]) for n in ("shared", "gain"))
     return Light(torch.cat(bases), shared, gain)
+
+
+def joint_slack(captures: Sequence[Capture], mesh: TriMesh) -> torch.Tensor:  # (views,)
+    """Pixels by which each mask is too small, of all captures' views."""
+    borders = [Border.of(capture, mask_distances(capture)) for capture in captures]
+    return torch.from_numpy(np.concatenate([b.slack(mesh, c) for b, c in zip(borders, captures, strict=True)]))
 
 
 def own_light(light: Light, views: NDArray[np.int64]) -> Light:

@@ -19,8 +19,8 @@ from registration.nerf.render import Marks
 
 LIFTS = (2, 4, 8)
 """Coarser grids, by so many voxels, that the surface is moved by as well, each over the next: a whole face shifts in one step."""
-KEPT_BAND = 7.5
-"""Voxels within this many of the surface are kept."""
+KEPT_BAND, FINER_BAND = 7.5, 5.5
+"""Voxels within this many of the surface are kept; fewer on the finer grids, whose surface is nearly found."""
 ADAM = (0.9, 0.99)
 STILL = 2e-6
 """A gradient much smaller than this hardly moves a voxel. Else Adam moves what few rays reach as fast as what all see, wherever
@@ -35,7 +35,7 @@ class Level:
     own: torch.Tensor  # (v, 1) signed distances but for the lifts
     lifts: list[torch.Tensor]  # each (1, 1, x, y, z), voxels
     light: Light
-    slack: torch.Tensor  # (views,) pixels by which each mask is too small
+    slack: torch.Tensor  # (views,) pixels by which each mask is too small; found, never learned
     marks: Marks
     neighbours: torch.Tensor  # (v, 6)
     optimiser: torch.optim.Optimizer
@@ -46,7 +46,7 @@ class Level:
     def tables(self) -> dict[str, torch.Tensor]:
         """What is learned, in the optimiser's order."""
         lifts = {f"lift{n}": grid for n, grid in enumerate(self.lifts)}
-        return {"own": self.own, "colour": self.field.colour, "slack": self.slack, **lifts}
+        return {"own": self.own, "colour": self.field.colour, **lifts}
 
     def settle(self) -> None:
         """Bring the field's distances up to date with the tables."""
@@ -66,10 +66,10 @@ class Level:
         dense = torch.from_numpy(self.field.dense()).to(self.own.device)
         self.marks = Marks.of(self.field.box, dense, max(2.0, 3 * soft))
 
-    def slow(self, share: float) -> None:
-        """Smaller steps in the second half of a level."""
+    def slow(self, pace: float) -> None:
+        """Steps of so large a share of the usual."""
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * min(1.0, 1 - 1.9 * (share - 0.5))
+            group["lr"] = rate * pace
 
 
 def stretched(grid: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:  # (x, y, z) -> shape
@@ -89,15 +89,10 @@ def between(count: int, knots: int, device: torch.device) -> torch.Tensor:  # (c
 def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch.Tensor, params: NerfParams) -> Level:
     """A level around its tables."""
     marks = Marks.of(field.box, torch.zeros(field.box.shape, device=slack.device), 1)
-    level = Level(field, field.sdf, lifts, light, slack, marks, field.neighbours(), torch.optim.SGD([slack]), [])
-    rate = {
-        "own": params.shape_rate,
-        "colour": params.colour_rate,
-        "slack": params.mask_rate,
-    }
+    level = Level(field, field.sdf, lifts, light, slack, marks, field.neighbours(), torch.optim.SGD([field.sdf]), [])
     for name, table in level.tables().items():
         table.requires_grad_(True)
-        level.rates.append(params.shape_rate if name.startswith("lift") else rate[name])
+        level.rates.append(params.colour_rate if name == "colour" else params.shape_rate)
     groups = [{"params": [t], "lr": r} for t, r in zip(level.tables().values(), level.rates, strict=True)]
     level.optimiser = torch.optim.Adam(groups, betas=ADAM, eps=STILL, fused=True)
     level.settle()
@@ -106,12 +101,12 @@ def assemble(field: Field, lifts: list[torch.Tensor], light: Light, slack: torch
 
 def make_level(
     box: Box, sdf: NDArray[np.float32], colour: NDArray[np.float32] | None, light: Light, slack: torch.Tensor,
-    params: NerfParams, device: str,
+    params: NerfParams, device: str, band: float = KEPT_BAND,
 ) -> Level:  # fmt: skip
     """Start a level from signed distances in its own voxels."""
-    field = make_field(box, sdf, KEPT_BAND, colour, device)
+    field = make_field(box, sdf, band, colour, device)
     lifts = [torch.zeros(1, 1, *(max(2, -(-n // k) + 1) for n in box.shape), device=device) for k in LIFTS]
-    return assemble(field, lifts, light.to(device), slack.detach().clone().to(device), params)
+    return assemble(field, lifts, light.to(device), slack.clone().to(device), params)
 
 
 def as_coarse(level: Level, sdf: NDArray[np.float32]) -> Coarse:

@@ -51,8 +51,7 @@ def loss_of(
     weight = (edge > SURE_PX).float() * seen.opacity.detach()
     bounded = params.trusted_error * (1 - torch.exp(-off / params.trusted_error))
     error = (bounded * weight).sum() / weight.sum().clamp_min(1)
-    slack = pick(level.slack - level.slack.mean(), view)
-    loss = error + params.opacity_weight * silhouette(seen, edge, slack) + smoothness(level, smooth_at, params)
+    loss = error + params.opacity_weight * silhouette(seen, edge, pick(level.slack, view)) + smoothness(level, smooth_at, params)
     loss = loss + params.depth_weight * misplaced(seen, rays, drawn, level.field.box.step)
     return loss, float(((off * weight).sum() / weight.sum().clamp_min(1)).detach())
 
@@ -69,7 +68,7 @@ def bright(seen: Seen, o: torch.Tensor, d: torch.Tensor, light: torch.Tensor, ma
 def silhouette(seen: Seen, edge: torch.Tensor, slack: torch.Tensor) -> torch.Tensor:
     """Opacity against the mask: evenly on both sides of its border, and no holes further in.
 
-    ``slack`` moves each view's border: masks are often too large or too small all around.
+    ``slack`` (rays,) moves each view's border, pixels: masks are often too large or too small all around.
     """
     wanted = torch.sigmoid(BORDER_STEEPNESS * (edge + slack))
     border = binary_cross_entropy(seen.opacity.clamp(1 - CERTAIN, CERTAIN), wanted, reduction="none")

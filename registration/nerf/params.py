@@ -12,14 +12,14 @@ class NerfParams:
 
     coarse_grid: int = 48
     """Voxels along the longest side while the shape is found."""
-    fine_grid: int = 96
+    fine_grid: int = 128
     """Voxels along the longest side while it is sharpened."""
     fog_steps: int = 800
     """More of them open more cavities."""
     rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 800
-    middle_steps: int = 300
+    middle_steps: int = 200
     """Steps on the grid half-way between the coarse and the fine one; none: the fine level follows the coarse one."""
     fine_steps: int = 250
     fog_rays: int = 1024
@@ -35,10 +35,10 @@ class NerfParams:
     shape_rate: float = 0.05
     """Learning rate of the signed distance, voxels."""
     colour_rate: float = 0.02
+    fine_pace: float = 0.4
+    """Learning rates of the fine level as a share of the others', falling to none: larger ones leave grain and rounded edges."""
     light_rate: float = 0.003
     """Learning rate of the views' light in the fog."""
-    mask_rate: float = 0.02
-    """Learning rate of how many pixels too small each view's mask is."""
     soft_coarse: float = 0.5
     """Width of the surface at the start of the coarse level, voxels."""
     soft_fine: float = 0.5
@@ -46,6 +46,8 @@ class NerfParams:
     sharpening: float = 0.4
     """By what the width shrinks within a level."""
     opacity_weight: float = 0.1
+    blur_noise: float = 0.05
+    """Share of noise that is reckoned with when the blur of the images is taken out for the fine level. 0: it is left in."""
     trusted_error: float = 0.15
     """Colours that are off by much more than this are shadow or gloss, and pull no surface."""
     depth_weight: float = 0.02

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from registration.geometry.hull import Box, hull_box, hull_depth, shown
 from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
+from registration.nerf.border import Border, sharpened
 from registration.nerf.carve import carved
 from registration.nerf.checkpoint import Progress
 from registration.nerf.draw import Draw, some
@@ -33,7 +36,7 @@ from registration.nerf.fog import (
 )
 from registration.nerf.hollow import filled
 from registration.nerf.lamp import GREY, LIFT, light_on
-from registration.nerf.level import ADAM, Level, as_coarse, finer, make_level
+from registration.nerf.level import ADAM, FINER_BAND, Level, as_coarse, finer, make_level
 from registration.nerf.light import Light
 from registration.nerf.loss import loss_of
 from registration.nerf.params import NerfParams
@@ -90,8 +93,8 @@ def train(
     capture: Capture, params: NerfParams, seed: int, device: str, file: Path, tick: Tick
 ) -> tuple[Level, list[list[float]]]:
     """Fog, coarse, middle, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
-    distances = mask_distances(capture)
-    rays = rays_of(capture, distances, device)
+    border = Border.of(capture, mask_distances(capture))
+    rays = rays_of(capture, border.distances, device)
     plan = levels_of(params)
     steps = (params.fog_steps, *(count for count, _, _ in plan))
     found = checkpoint.read(file, device)
@@ -102,22 +105,25 @@ def train(
         tick(sum(steps[: at.phase]) + done, sum(steps))
 
     if level is None:
-        box, hull = hull_start(capture, distances, params)
+        box, hull = hull_start(capture, border.distances, params)
         fog = make_fog(box, hull, capture.cameras, device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN), box, capture.cameras)
-        start = cut(start, carved(start, box, capture, distances, fog.light.detach().cpu().numpy()))
+        start = cut(start, carved(start, box, capture, border.distances, fog.light.detach().cpu().numpy()))
         start = filled(start, box, [capture])
-        slack = torch.zeros(len(capture), device=device)
-        light = light_on(capture, iso_surface(start, box.low, box.step), GREY, LIFT * box.step)
-        level = make_level(box, start, None, light, slack, params, device)
+        mesh = iso_surface(start, box.low, box.step)
+        light = light_on(capture, mesh, GREY, LIFT * box.step)
+        level = make_level(box, start, None, light, torch.from_numpy(border.slack(mesh, capture)), params, device)
         level.coarse = as_coarse(level, start)
         at.phase, at.step = 1, 0
     while at.phase <= len(plan):
         count, soft, _ = plan[at.phase - 1]
-        train_level(level, rays.without(at.dropped), capture, params, soft, count, at, file, told)
-        if at.phase < len(plan):
-            level, mesh = moved_on(level, capture, params, plan[at.phase][2])
+        last = at.phase == len(plan)
+        if last and border.blur and params.blur_noise:
+            rays = rays_of(replace(capture, rgb=sharpened(capture, border.blur, params.blur_noise)), border.distances, device)
+        train_level(level, rays.without(at.dropped), capture, border, params, soft, count, last, at, file, told)
+        if not last:
+            level, mesh = moved_on(level, capture, border, params, plan[at.phase][2])
             at.dropped = odd_views(mesh, capture).tolist() if at.phase == len(plan) - 1 else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
@@ -125,7 +131,7 @@ def train(
 
 def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
     """Of each level its steps, how soft its surface is at the start, and its voxels along the longest side."""
-    middle = (params.middle_steps, params.soft_fine, (params.coarse_grid + params.fine_grid) // 2)
+    middle = (params.middle_steps, params.soft_fine, round((params.coarse_grid * params.fine_grid) ** 0.5))
     return [
         (params.rough_steps, params.soft_coarse, params.coarse_grid),
         (params.coarse_steps, params.soft_coarse, params.coarse_grid),
@@ -134,13 +140,14 @@ def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
     ]
 
 
-def moved_on(level: Level, capture: Capture, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:
-    """The same field on another grid, its hollows filled, under a light that is found anew; and its surface."""
+def moved_on(level: Level, capture: Capture, border: Border, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:
+    """The same field on another grid, its hollows filled, light and masks' slack found anew; and its surface."""
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
-    moved = make_level(*finer(level, sdf, voxels), light, level.slack, params, str(level.slack.device))
+    slack = torch.from_numpy(border.slack(mesh, capture))
+    moved = make_level(*finer(level, sdf, voxels), light, slack, params, str(level.slack.device), FINER_BAND)
     moved.coarse = as_coarse(level, sdf)
     return moved, mesh
 
@@ -193,16 +200,17 @@ def train_fog(
 
 
 def train_level(
-    level: Level, rays: Rays, capture: Capture, params: NerfParams, soft_start: float, steps: int, at: Progress,
-    file: Path, told: Told,
+    level: Level, rays: Rays, capture: Capture, border: Border, params: NerfParams, soft_start: float, steps: int,
+    last: bool, at: Progress, file: Path, told: Told,
 ) -> None:  # fmt: skip
-    """All steps of one level of a half; when half of them are done the light is found anew."""
+    """All steps of one level of a half; when half of them are done the light and the masks' slack are found anew."""
 
     def stepped(drawn: torch.Tensor, jitter: torch.Tensor, smooth_at: torch.Tensor, soft: float, share: float) -> float:
         if round(share * steps) == steps // 2:
             box = level.field.box
             mesh = iso_surface(level.field.dense(), box.low, box.step)
             level.light = relit(level, mesh, capture, level.light.lamp()).to(level.own.device)
+            level.slack = torch.from_numpy(border.slack(mesh, capture)).to(level.own.device)
         loss, error = loss_of(level, rays, drawn, jitter, smooth_at, soft, params)
         level.optimiser.zero_grad()
         loss.backward()
@@ -212,12 +220,23 @@ def train_level(
     def save() -> None:
         checkpoint.write(file, at, checkpoint.level_body(level))
 
-    run_level(level, Draw.over(rays, level.coarse), params, soft_start, steps, at, stepped, save, told)
+    pace = partial(settling, params.fine_pace) if last else falling
+    run_level(level, Draw.over(rays, level.coarse), params, soft_start, pace, steps, at, stepped, save, told)
+
+
+def falling(share: float) -> float:
+    """The pace of a level: smaller steps in its second half."""
+    return min(1.0, 1 - 1.9 * (share - 0.5))
+
+
+def settling(start: float, share: float) -> float:
+    """The pace of the last level: from a start to next to nothing."""
+    return start * (1 - 0.99 * share)
 
 
 def run_level(
-    level: Level, draw: Draw, params: NerfParams, soft_start: float, steps: int, at: Progress, stepped: Stepped,
-    save: Callable[[], None], told: Told,
+    level: Level, draw: Draw, params: NerfParams, soft_start: float, pace: Callable[[float], float], steps: int,
+    at: Progress, stepped: Stepped, save: Callable[[], None], told: Told,
 ) -> None:  # fmt: skip
     """Draw rays, and step; now and then look where the surface is and write a checkpoint."""
     errors: list[float] = []
@@ -235,7 +254,7 @@ def run_level(
         drawn = draw.some(params.rays, at.dice).to(device)
         jitter = torch.rand(params.rays, generator=at.dice).to(device)
         smooth_at = 1 + some(len(level.own) - 1, SMOOTH_AT, at.dice).to(device)
-        level.slow(share)
+        level.slow(pace(share))
         level.settle()
         errors.append(stepped(drawn, jitter, smooth_at, soft, share))
         told(step + 1)

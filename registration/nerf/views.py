@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from registration.geometry.rays import Caster, depth_image
 from registration.geometry.rigid import Array
 from registration.nerf.light import TERMS, light_bases, shade
 from registration.nerf.record import NerfHalf
+
+SAMPLES = 2
+"""Rays along either side of a pixel of a photograph."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,22 @@ def render_views(
         rgb[i][seen] = (tint * bright[:, None]).clip(0, 1)
         rgb[i] = blurred(rgb[i], half.blur)
     return Views(rgb, albedo, normal, depths, opacity)
+
+
+def photographs(
+    half: NerfHalf, cameras: Cameras, light: Array | NDArray[np.float32] | None = None, blur: float | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Images (n, h, w, 3) whose pixels gather light over their whole area, blurred as the capture's unless told, and opacity (n, h, w) 0..1."""
+    caster, sharp = Caster(half.vertices, half.faces), replace(half, blur=0.0)
+    light = light_at(half, cameras) if light is None else light
+    shape = (len(cameras), cameras.height, cameras.width)
+    rgb, opacity = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
+    for i in range(len(cameras)):
+        fine = render_views(sharp, cameras.only(i).finer(SAMPLES), light[i : i + 1], caster)
+        parts = (cameras.height, SAMPLES, cameras.width, SAMPLES)
+        rgb[i] = blurred(fine.rgb[0].reshape(*parts, 3).mean((1, 3)), half.blur if blur is None else blur)
+        opacity[i] = fine.opacity[0].reshape(parts).mean((1, 3))
+    return rgb, opacity
 
 
 def blurred(image: NDArray[np.float32], pixels: float) -> NDArray[np.float32]:  # (h, w, 3)
