@@ -44,7 +44,7 @@ class Config:
 PRESETS = {
     "quick": Config(
         capture=CaptureParams(max_size=160),
-        nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, rough_steps=60, coarse_steps=80, middle_steps=0, fine_steps=120),
+        nerf=NerfParams(coarse_grid=40, fine_grid=72, fog_steps=250, rough_steps=60, coarse_steps=80, middle_steps=0, fine_steps=120, fine_pace=1.0),
         correspondences=CorrespondenceParams(views=160),
         embedding=EmbeddingParams(steps=60),
         features=FeatureParams(points=2_000),

@@ -106,9 +106,10 @@ def halves(runs: Path, truth: Path, store: Where | None, against: str | None, fu
     """Judge both halves' clouds of RUNS by the true surface, after `regpipe run` (--until clouds is enough).
 
     Distances are shares of the object's diameter. mean, p95: of the cloud to the surface; within: the share of the cloud
-    nearer than 0.015; cover: the share of the surface seen by three views that is nearer than that to the cloud; psnr in dB
-    and iou as the run found them without the truth; inside: psnr in the masks alone, a pixel off their border; psnr_true,
-    inside_true: the same if the surface is the true one, which masks that are off and noise still limit; fused, joint: mean
+    nearer than 0.015; cover: the share of the surface seen by three views that is nearer than that to the cloud; psnr: of the
+    held-out images in their masks' boxes, the render cut out by the mask as the image is, dB; uncut: the render whole; inside:
+    in the masks alone, a pixel off their border; iou as the run found it; psnr_true, uncut_true, inside_true: the same if the
+    surface is the true one, which masks that are off and noise still limit; fused, joint: mean
     two-sided Chamfer distance of both by the true transform, fused and as one field, exact to the triangles.
     """
     from pipelines.bench.halves import medians, score_halves

@@ -131,7 +131,7 @@ def train(
 
 def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
     """Of each level its steps, how soft its surface is at the start, and its voxels along the longest side."""
-    middle = (params.middle_steps, params.soft_fine, round((params.coarse_grid * params.fine_grid) ** 0.5))
+    middle = (params.middle_steps, params.soft_fine, 3 * params.fine_grid // 4)
     return [
         (params.rough_steps, params.soft_coarse, params.coarse_grid),
         (params.coarse_steps, params.soft_coarse, params.coarse_grid),
