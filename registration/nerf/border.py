@@ -87,7 +87,7 @@ def faded(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], distance: NDArray[np.
         return np.zeros(RINGS)
     nearest = distance_transform_edt(~deep, return_distances=False, return_indices=True)
     weight = gaussian_filter(deep.astype(float), 1.5)
-    usual = (gaussian_filter(grey * deep, 1.5) / np.maximum(weight, 1e-6))[tuple(nearest)]
+    usual = (gaussian_filter(grey * deep, 1.5) / np.maximum(weight, 1e-6))[tuple(np.asarray(nearest))]
     lack = (1 - grey / np.maximum(usual, 1e-6)).clip(-1, 1)
     rings = [mask & (distance > n + 0.5) & (distance < n + 1.5) & (usual > DIM) for n in range(RINGS)]
     return np.array([float(np.median(lack[ring])) if ring.any() else 0.0 for ring in rings])
@@ -106,7 +106,7 @@ def sharpened(capture: Capture, blur: float, noise: float) -> NDArray[np.uint8]:
     out = np.empty_like(capture.rgb)
     for i, (rgb, mask) in enumerate(zip(capture.rgb, capture.mask, strict=True)):
         nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
-        wide = np.pad(rgb[tuple(nearest)].astype(np.float32), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+        wide = np.pad(rgb[tuple(np.asarray(nearest))].astype(np.float32), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
         y, x = np.fft.fftfreq(wide.shape[0])[:, None], np.fft.rfftfreq(wide.shape[1])
         passed = np.exp(-2 * (np.pi * blur) ** 2 * (x**2 + y**2))
         back = (1 + noise) * passed / (passed**2 + noise)

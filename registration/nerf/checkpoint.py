@@ -23,7 +23,7 @@ class Progress:
     """How far a training is."""
 
     phase: int = 0
-    """0 fog, then the levels of the surface: rough, coarse, middle if there is one, fine."""
+    """0 fog, then the levels of the surface: rough, coarse, those between, fine."""
     step: int = 0
     dice: torch.Generator = field(default_factory=lambda: torch.Generator(device="cpu"))
     curve: list[list[float]] = field(default_factory=list)

@@ -19,9 +19,9 @@ class NerfParams:
     rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 800
-    middle_steps: int = 300
-    """Steps on a grid of three quarters of the fine one's voxels; none: the fine level follows the coarse one."""
-    fine_steps: int = 120
+    middle_steps: int = 190
+    """Steps on each of two grids between the coarse and the fine one; none: the fine level follows the coarse one."""
+    fine_steps: int = 90
     fog_rays: int = 1024
     """Rays per step of the fog."""
     rays: int = 2048
@@ -42,7 +42,7 @@ class NerfParams:
     soft_coarse: float = 0.5
     """Width of the surface at the start of the coarse level, voxels."""
     soft_fine: float = 0.5
-    """The same at the start of the middle and of the fine level."""
+    """The same at the start of the middle levels and of the fine one."""
     sharpening: float = 0.4
     """By what the width shrinks within a level."""
     opacity_weight: float = 0.1

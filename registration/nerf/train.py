@@ -53,6 +53,8 @@ FOG_RIM_PX = 3.0
 RIM = 1.0
 """Voxels around the hull that belong to it; what no mask can deny because hardly one shows it is taken out so far."""
 HELD_EVERY, LEAST_VIEWS = 15, 12
+BETWEEN = 9, 12
+"""Sixteenths of the fine grid's voxels that the levels between the coarse and the fine one have."""
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
 SMOOTH_AT = 10_000
@@ -131,11 +133,11 @@ def train(
 
 def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
     """Of each level its steps, how soft its surface is at the start, and its voxels along the longest side."""
-    middle = (params.middle_steps, params.soft_fine, 3 * params.fine_grid // 4)
+    between = [params.fine_grid * k // 16 for k in BETWEEN if params.middle_steps and params.fine_grid * k // 16 > params.coarse_grid]
     return [
         (params.rough_steps, params.soft_coarse, params.coarse_grid),
         (params.coarse_steps, params.soft_coarse, params.coarse_grid),
-        *([middle] if params.middle_steps else []),
+        *((params.middle_steps, params.soft_fine, voxels) for voxels in between),
         (params.fine_steps, params.soft_fine, params.fine_grid),
     ]
 

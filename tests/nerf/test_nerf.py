@@ -119,7 +119,7 @@ def test_a_killed_training_goes_on_to_the_same_end(capture: Capture, tmp_path: P
 
 
 def test_a_level_without_steps_is_left_out() -> None:
-    assert [(steps, grid) for steps, _, grid in levels_of(SMALL)] == [(40, 32), (40, 32), (40, 40), (60, 48)]
+    assert [(steps, grid) for steps, _, grid in levels_of(SMALL)] == [(40, 32), (40, 32), (40, 36), (60, 48)]
     assert [grid for _, _, grid in levels_of(replace(SMALL, middle_steps=0))] == [32, 32, 48]
 
 
