@@ -14,7 +14,7 @@ BRANCHES = {name: f"poses-{name}" for name in sorted(known())}
 
 NEEDS = {
     "capture": Needs(seconds=1.5, memory_mib=300, lower="capture.max_size"),
-    "nerf": Needs(seconds=90, memory_mib=1_000, gpus=0.25, batch="rays", lower="nerf.rays or nerf.fine_grid"),
+    "nerf": Needs(seconds=90, memory_mib=1_200, gpus=0.25, batch="rays", lower="nerf.rays or nerf.fine_grid"),
     "clouds": Needs(seconds=10, memory_mib=900, lower="clouds.points"),
     "correspondences": Needs(seconds=5, memory_mib=1_200, lower="correspondences.views"),
     "embedding": Needs(seconds=65, memory_mib=1_200, gpus=0.25, batch="crops", lower="embedding.crops"),

@@ -54,4 +54,4 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:
 
 def test_every_section_differs_in_some_preset_or_has_no_effort_to_scale() -> None:
     assert set(SECTIONS) == {"capture", "nerf", "clouds", "correspondences", "embedding", "features", "poses", "verify", "icp", "fuse", "full", "labels", "report"}
-    assert PRESETS["quick"].nerf.fine_steps < PRESETS["standard"].nerf.fine_steps < PRESETS["best"].nerf.fine_steps
+    assert PRESETS["quick"].nerf.fog_steps < PRESETS["standard"].nerf.fog_steps < PRESETS["best"].nerf.fog_steps
