@@ -115,7 +115,7 @@ def of_two() -> Graph:
             *map(capture, FIRST), *map(nerf, FIRST), clouds(FIRST), *learned("up"), *learned("down"), *guessed(FIRST),
             *registered(FIRST),
             stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", **both}, version=3),
-            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=11),
+            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=12),
             stage("labels", "labels", "registration.fuse.record:Labels", {"model": "nerf-full", "icp": "icp", **looks}, version=3),
             stage(
                 "report", "report", "pipelines.report.record:Report",

@@ -24,7 +24,7 @@ from registration.nerf.level import ADAM, Level, make_level
 from registration.nerf.loss import loss_of
 from registration.nerf.params import FullParams
 from registration.nerf.rays import Rays
-from registration.nerf.train import falling, run_level
+from registration.nerf.train import run_level, settling
 from registration.progress import Tick
 
 WARM = 0.3
@@ -91,7 +91,7 @@ def train_full(
     whole.restore()
     stepped, field = partial(step_of, whole), params.field  # as the fine level of a half is; the drifts are learned along
     run_level(
-        whole.level, Draw(len(whole.rays.edge)), field, field.soft_fine, falling, params.steps, whole.at, stepped, whole.save,
+        whole.level, Draw(len(whole.rays.edge)), field, field.soft_fine, partial(settling, field.fine_pace), params.steps, whole.at, stepped, whole.save,
         lambda done: tick(done, params.steps),
     )  # fmt: skip
     return whole
