@@ -55,7 +55,7 @@ def capture(name: str) -> Stage:
 
 def nerf(name: str) -> Stage:
     """Its field."""
-    return stage(f"nerf-{name}", "nerf", "registration.nerf.record:NerfHalf", {"capture": f"capture-{name}"}, version=20)
+    return stage(f"nerf-{name}", "nerf", "registration.nerf.record:NerfHalf", {"capture": f"capture-{name}"}, version=21)
 
 
 def clouds(pair: tuple[str, str]) -> Stage:

@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri
 from registration.data.capture import Capture
 from registration.geometry.hull import signed_mask_distance
 from registration.geometry.mesh import TriMesh
-from registration.geometry.rays import Caster, depth_image
+from registration.geometry.rays import Caster
 
 RINGS = 3
 """Pixels inside the border in which an object fades."""
@@ -74,9 +74,10 @@ class Border:
         near = distance < MOST_PX + 0.5
         if capture.inside is not None:
             near &= capture.inside[i]
-        shown = depth_image(caster, capture.cameras, i)[1] >= 0
+        y, x = np.nonzero(near)
+        face = caster.first_hits(*capture.cameras.rays(i, np.stack([x, y], 1).astype(float)))[1]
         length = (near & (distance < 1.01)).sum() / 2
-        return float((shown[near].sum() - capture.mask[i][near].sum()) / max(length, 1.0))
+        return float(((face >= 0).sum() - capture.mask[i][near].sum()) / max(length, 1.0))
 
 
 def faded(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], distance: NDArray[np.float32]) -> NDArray[np.float64]:  # (RINGS,)

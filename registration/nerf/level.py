@@ -19,8 +19,10 @@ from registration.nerf.render import Marks
 
 LIFTS = (2, 4, 8)
 """Coarser grids, by so many voxels, that the surface is moved by as well, each over the next: a whole face shifts in one step."""
-KEPT_BAND, FINER_BAND = 7.5, 5.5
-"""Voxels within this many of the surface are kept; fewer on the finer grids, whose surface is nearly found."""
+KEPT_BAND = 7.5
+"""Voxels within this many of the surface are kept."""
+FINER_BAND = 3.5
+"""The same on a finer grid, in voxels of the one before: less than FAR, where that one puts all that it did not keep."""
 ADAM = (0.9, 0.99)
 STILL = 2e-6
 """A gradient much smaller than this hardly moves a voxel. Else Adam moves what few rays reach as fast as what all see, wherever
@@ -103,7 +105,7 @@ def make_level(
     box: Box, sdf: NDArray[np.float32], colour: NDArray[np.float32] | None, light: Light, slack: torch.Tensor,
     params: NerfParams, device: str, band: float = KEPT_BAND,
 ) -> Level:  # fmt: skip
-    """Start a level from signed distances in its own voxels."""
+    """Start a level from signed distances in its own voxels; those within the band are kept."""
     field = make_field(box, sdf, band, colour, device)
     lifts = [torch.zeros(1, 1, *(max(2, -(-n // k) + 1) for n in box.shape), device=device) for k in LIFTS]
     return assemble(field, lifts, light.to(device), slack.clone().to(device), params)

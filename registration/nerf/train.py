@@ -94,7 +94,7 @@ def held_out(views: int) -> NDArray[np.int64]:
 def train(
     capture: Capture, params: NerfParams, seed: int, device: str, file: Path, tick: Tick
 ) -> tuple[Level, list[list[float]]]:
-    """Fog, coarse, middle, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
+    """Fog, coarse, the grids between, fine without the views that do not fit; the finished level and its curve of (step, colour error)."""
     border = Border.of(capture, mask_distances(capture))
     rays = rays_of(capture, border.distances, device)
     plan = levels_of(params)
@@ -149,7 +149,8 @@ def moved_on(level: Level, capture: Capture, border: Border, params: NerfParams,
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     slack = torch.from_numpy(border.slack(mesh, capture))
-    moved = make_level(*finer(level, sdf, voxels), light, slack, params, str(level.slack.device), FINER_BAND)
+    fine, *read = finer(level, sdf, voxels)
+    moved = make_level(fine, *read, light, slack, params, str(level.slack.device), FINER_BAND * box.step / fine.step)
     moved.coarse = as_coarse(level, sdf)
     return moved, mesh
 
