@@ -149,8 +149,9 @@ def moved_on(level: Level, capture: Capture, border: Border, params: NerfParams,
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     slack = torch.from_numpy(border.slack(mesh, capture))
-    fine, *read = finer(level, sdf, voxels)
-    moved = make_level(fine, *read, light, slack, params, str(level.slack.device), FINER_BAND * box.step / fine.step)
+    fine, distances, colour = finer(level, sdf, voxels)
+    band = FINER_BAND * box.step / fine.step
+    moved = make_level(fine, distances, colour, light, slack, params, str(level.slack.device), band)
     moved.coarse = as_coarse(level, sdf)
     return moved, mesh
 
