@@ -55,7 +55,7 @@ def capture(name: str) -> Stage:
 
 def nerf(name: str) -> Stage:
     """Its field."""
-    return stage(f"nerf-{name}", "nerf", "registration.nerf.record:NerfHalf", {"capture": f"capture-{name}"}, version=21)
+    return stage(f"nerf-{name}", "nerf", "registration.nerf.record:NerfHalf", {"capture": f"capture-{name}"}, version=22)
 
 
 def clouds(pair: tuple[str, str]) -> Stage:
@@ -115,7 +115,7 @@ def of_two() -> Graph:
             *map(capture, FIRST), *map(nerf, FIRST), clouds(FIRST), *learned("up"), *learned("down"), *guessed(FIRST),
             *registered(FIRST),
             stage("fuse", "fuse", "registration.fuse.record:Fused", {"icp": "icp", **both}, version=3),
-            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=12),
+            stage("nerf-full", "full", "registration.fuse.record:Model", {"icp": "icp", "fuse": "fuse", **both}, version=13),
             stage("labels", "labels", "registration.fuse.record:Labels", {"model": "nerf-full", "icp": "icp", **looks}, version=3),
             stage(
                 "report", "report", "pipelines.report.record:Report",
@@ -148,7 +148,7 @@ def of_more(count: int) -> Graph:
                 needs=NEEDS["join"],
             ),
             last("fuse", "fuse", "registration.fuse.record:Fused", {"join": "join", **every}, version=3),
-            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}, version=9),
+            last("nerf-full", "full", "registration.fuse.record:Model", {"join": "join", "fuse": "fuse", **every}, version=10),
             last("labels", "labels", "registration.fuse.record:Labels", {"join": "join", "model": "nerf-full", **one("capture")}),
             last(
                 "report", "report", "pipelines.report.record:Report",

@@ -14,7 +14,6 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.special import ndtr, ndtri
 
 from registration.data.capture import Capture
-from registration.geometry.hull import signed_mask_distance
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster
 
@@ -70,7 +69,7 @@ class Border:
 
     def beside(self, caster: Caster, capture: Capture, i: int) -> float:
         """Pixels by which the surface reaches over the mask of view i, in the mean along its border."""
-        distance = np.abs(signed_mask_distance(capture.mask[i]))
+        distance = np.abs(self.distances[i])
         near = distance < MOST_PX + 0.5
         if capture.inside is not None:
             near &= capture.inside[i]

@@ -29,11 +29,13 @@ class Progress:
     curve: list[list[float]] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     """Views that the coarse surface does not explain; the fine one is trained without them."""
+    lights: torch.Tensor | None = None
+    """(views, lights) of the fog, by which lids are judged."""
 
 
 def write(path: Path, at: Progress, body: dict[str, object]) -> None:
     """How far the training is, and its tables."""
-    facts = {"phase": at.phase, "step": at.step, "dice": at.dice.get_state(), "curve": at.curve, "dropped": at.dropped}
+    facts = {"phase": at.phase, "step": at.step, "dice": at.dice.get_state(), "curve": at.curve, "dropped": at.dropped, "lights": at.lights}
     resume.save(path, facts | body)
 
 
@@ -44,7 +46,7 @@ def read(path: Path, device: str) -> tuple[Progress, dict] | None:
         return None
     dice = torch.Generator(device="cpu")
     dice.set_state(body["dice"].cpu())
-    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"]), body
+    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"], body["lights"]), body
 
 
 def fog_body(fog: Fog, optimiser: torch.optim.Optimizer) -> dict[str, object]:

@@ -43,12 +43,17 @@ class Draw:
             return some(self.rays, count, dice)
         even = round(EVEN_SHARE * count)
         rungs = torch.searchsorted(self.ladder, torch.rand(even, generator=dice, dtype=torch.float64))
-        return torch.sort(torch.cat([some(self.rays, count - even, dice), rungs.clamp_max(self.rays - 1)])).values
+        return in_order(torch.cat([some(self.rays, count - even, dice), rungs.clamp_max(self.rays - 1)]))
 
 
 def some(of: int, count: int, dice: torch.Generator) -> torch.Tensor:  # (count,)
     """Numbers below ``of`` by chance, in order."""
-    return torch.sort(torch.randint(of, (count,), generator=dice)).values
+    return in_order(torch.randint(of, (count,), generator=dice))
+
+
+def in_order(numbers: torch.Tensor) -> torch.Tensor:  # (count,)
+    """Sorted; numpy is several times as fast as torch here."""
+    return torch.from_numpy(np.sort(numbers.numpy()))
 
 
 def rarity(rays: Rays, surface: Coarse) -> Array:  # (rays,)

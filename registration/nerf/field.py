@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -106,14 +107,20 @@ class Field:
 
     def dense(self) -> NDArray[np.float32]:  # box.shape
         """Signed distances of the whole box, in voxels; kept voxels exact, others by the sign they touch."""
-        out = np.full(len(self.rows), np.nan, np.float32)
+        out = np.empty(len(self.rows), np.float32)
         out[self.voxels[1:].cpu().numpy()] = self.sdf[1:, 0].detach().cpu().numpy()
-        grid = out.reshape(self.box.shape)
-        missing = np.isnan(grid)
-        if missing.any():
-            nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-            grid = np.where(missing, np.sign(grid[tuple(np.asarray(nearest))]) * FAR, grid)
-        return grid.astype(np.float32)
+        missing, nearest = self.missing
+        out[missing] = np.sign(out[nearest]) * FAR
+        return out.reshape(self.box.shape)
+
+    @cached_property
+    def missing(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Flat indices of the voxels that are not kept, and of the kept one nearest to each."""
+        lacks = self.rows.cpu().numpy().reshape(self.box.shape) == 0
+        if not lacks.any():
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        nearest = np.asarray(distance_transform_edt(lacks, return_distances=False, return_indices=True))
+        return np.flatnonzero(lacks), np.ravel_multi_index(tuple(nearest[:, lacks]), self.box.shape).astype(np.int64)
 
 
 def dense_colour(field: Field) -> NDArray[np.float32]:  # (*box.shape, 3)

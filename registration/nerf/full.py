@@ -109,7 +109,7 @@ def step_of(
     every = torch.arange(len(drawn), device=drawn.device)
     loss, error = loss_of(whole.level, rays, every, jitter, smooth_at, soft, params.field)
     for optimiser in (whole.level.optimiser, whole.optimiser):
-        optimiser.zero_grad()
+        optimiser.zero_grad(set_to_none=False)
     loss.backward()
     whole.level.optimiser.step()
     if moving:

@@ -12,7 +12,7 @@ from registration.data.capture import Capture
 from registration.data.crop import pieces_of
 from registration.geometry.hull import Box
 from registration.geometry.mesh import iso_surface
-from registration.geometry.rays import Caster, depth_image
+from registration.geometry.rays import Caster
 from registration.geometry.rigid import Array
 
 CLEAR = 0.5
@@ -21,20 +21,32 @@ HOLLOW = 0.3
 """A place is filled if this share of what is around it must be."""
 ENOUGH = 48
 """Places along the longest side that are looked at."""
+GOLDEN = 0.6180339887498949
 
 
-def looking_into(points: Array, capture: Capture, caster: Caster) -> NDArray[np.int64]:  # (n, 3) -> (n,)
-    """How many cameras see each place, with nothing of the surface in the way; what lies beside a body is seen."""
-    count = np.zeros(len(points), np.int64)
-    limit = np.array([capture.cameras.width - 1, capture.cameras.height - 1])
-    for i in range(len(capture)):
-        uv, z = capture.cameras.project(i, points)
-        x, y = np.clip(np.rint(uv), 0, limit).astype(int).T
-        known = (z > 0) & (np.abs(uv - np.stack([x, y], 1)).max(1) < 0.51)
-        if capture.inside is not None:
-            known &= capture.inside[i, y, x]
-        count += known & (z < depth_image(caster, capture.cameras, i)[0][y, x])
-    return count
+def hidden(points: Array, captures: Sequence[Capture], caster: Caster) -> NDArray[np.int64]:  # (n, 3) -> (m,)
+    """Which places no camera sees, for the surface in the way; what lies beside a body is seen."""
+    left = np.arange(len(points))
+    for capture in captures:
+        for i in np.argsort(np.arange(len(capture)) * GOLDEN % 1):  # far apart in turn: few places are left soon
+            left = left[~sees(capture, int(i), points[left], caster)]
+    return left
+
+
+def sees(capture: Capture, i: int, points: Array, caster: Caster) -> NDArray[np.bool_]:  # (n, 3) -> (n,)
+    """Which places one camera sees."""
+    cameras = capture.cameras
+    limit = np.array([cameras.width - 1, cameras.height - 1])
+    uv, z = cameras.project(i, points)
+    pixel = np.clip(np.rint(uv), 0, limit).astype(int)
+    x, y = pixel.T
+    known = (z > 0) & (np.abs(uv - pixel).max(1) < 0.51)
+    if capture.inside is not None:
+        known &= capture.inside[i, y, x]
+    origin, directions = cameras.rays(i, pixel[known].astype(float))
+    distance = caster.first_hits(origin, directions)[0]
+    known[known] = z[known] < distance * (directions @ cameras.R[i][2])
+    return known
 
 
 def filled(sdf: NDArray[np.float32], box: Box, captures: Sequence[Capture]) -> NDArray[np.float32]:  # box.shape, voxels
@@ -47,9 +59,8 @@ def filled(sdf: NDArray[np.float32], box: Box, captures: Sequence[Capture]) -> N
     empty = np.flatnonzero((few > CLEAR).ravel())
     points = Box(box.low, skip * box.step, (few.shape[0], few.shape[1], few.shape[2])).points()[empty]
     caster = Caster(mesh.vertices, mesh.faces)
-    hidden = empty[sum(looking_into(points, capture, caster) for capture in captures) == 0]
     hollow = np.zeros(few.size, np.float32)
-    hollow[hidden] = 1
+    hollow[empty[hidden(points, captures, caster)]] = 1
     share = gaussian_filter(hollow.reshape(few.shape), 1.0)
     index = np.indices(sdf.shape, np.float32) / skip
     share = map_coordinates(share, index, order=1, mode="nearest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class Level:
             x, y, z = grid.shape[2:]
             total = grid[0, 0] + stretched(total, (x, y, z))
         dense = stretched(total, self.field.box.shape).reshape(-1)
-        self.field.sdf = self.own + dense.index_select(0, self.field.voxels)[:, None]
+        self.field.sdf = Lifted.apply(self.own, dense, self.field.voxels)
 
     def held(self) -> torch.Tensor:  # (v,)
         """The distances, as what holds them to their neighbours may move them: voxel by voxel, no whole faces."""
@@ -72,6 +73,24 @@ class Level:
         """Steps of so large a share of the usual."""
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * pace
+
+
+class Lifted(torch.autograd.Function):
+    """A table with what a grid has at its voxels added. No voxel is kept twice, so the gradient need not be summed."""
+
+    @staticmethod
+    def forward(ctx: Any, own: torch.Tensor, dense: torch.Tensor, voxels: torch.Tensor) -> torch.Tensor:
+        """(v, 1), (x * y * z,), (v,) whose entry 0 is unused -> (v, 1)."""
+        ctx.save_for_backward(voxels)
+        ctx.size = len(dense)
+        return own + dense.index_select(0, voxels)[:, None]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        """The gradient of both."""
+        (grad,), (voxels,) = grads, ctx.saved_tensors
+        dense = torch.zeros(ctx.size, dtype=grad.dtype, device=grad.device)
+        return grad, dense.index_copy_(0, voxels[1:], grad[1:, 0]), None
 
 
 def stretched(grid: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:  # (x, y, z) -> shape

@@ -88,7 +88,7 @@ def smoothness(level: Level, at: torch.Tensor, params: NerfParams) -> torch.Tens
     """Little bending near the surface, a gradient of length one, and colours like the neighbours'."""
     if at.device.type == "cpu":
         weights = params.smooth_weight, params.distance_weight, params.even_weight
-        return quick.bends(at, level.neighbours, level.held(), level.field.colour, weights)
+        return quick.bends(at, level.neighbours, level.field.sdf[:, 0], level.own, level.field.colour, weights)
     return smoothness_by_torch(level, at, params)
 
 

@@ -19,9 +19,9 @@ class NerfParams:
     rough_steps: int = 200
     """Steps of the surface before its hollows are filled and the light is looked for anew."""
     coarse_steps: int = 800
-    middle_steps: int = 190
+    middle_steps: int = 250
     """Steps on each of two grids between the coarse and the fine one; none: the fine level follows the coarse one."""
-    fine_steps: int = 90
+    fine_steps: int = 120
     fog_rays: int = 1024
     """Rays per step of the fog."""
     rays: int = 2048
@@ -57,8 +57,8 @@ class NerfParams:
     """How firmly the field is held to a true distance (a gradient of length one)."""
     even_weight: float = 4.0
     """How firmly the colour is held to that of the neighbours."""
-    checkpoint_every: int = 25
-    """Steps between two looks at where the surface is; a checkpoint is written at each."""
+    checkpoint_every: int = 50
+    """Steps between two checkpoints, which a training that was stopped goes on from."""
     backend: Literal["own", "nerfstudio"] = "own"
     """Who learns the shape: this package, or nerfstudio in the environment that REGPIPE_NERFSTUDIO names."""
     nerfstudio_steps: int = 3000

@@ -29,6 +29,13 @@ def grid_of(box: Box) -> tuple[Any, ...]:
     return np.asarray(box.low, float), float(box.step), tuple(int(n) for n in box.shape)
 
 
+def wishes_of(table: torch.Tensor) -> np.ndarray:
+    """Where a table's gradient is summed: a fresh array for each part of the loss would cost more than the part."""
+    if table.grad is None:
+        table.grad = torch.zeros_like(table)
+    return np.asarray(table.grad.numpy())
+
+
 class Sight(torch.autograd.Function):
     """What rays see of a signed distance: (rays, 11), the columns of `render.composite`."""
 
@@ -37,23 +44,22 @@ class Sight(torch.autograd.Function):
         ctx: Any, sdf: torch.Tensor, colour: torch.Tensor, light: torch.Tensor, o: torch.Tensor, d: torch.Tensor,
         owner: torch.Tensor, t: torch.Tensor, field: Field, step: float, beta: float,
     ) -> torch.Tensor:  # fmt: skip
-        """Distances (v,), colours (v, 3), light (rays, 12), rays (rays, 3) twice, samples (m,) twice."""
+        """Distances (v,), colours (v, 3), a leaf; light (rays, 12), rays (rays, 3) twice, samples (m,) twice."""
         from registration.nerf.kernels import surface
 
         low, side, shape = grid_of(field.box)
-        table = surface.packed(*arrays(sdf, colour))
-        given = (*arrays(owner, t, o, d), low, side, shape, *arrays(field.rows), table, *arrays(light))
+        given = (*arrays(owner, t, o, d), low, side, shape, *arrays(field.rows, sdf, colour, light))
         out, *kept = surface.see(*given, float(beta), 0.5 * step / side)
-        ctx.given = (*given, *kept)
+        ctx.given, ctx.colour = (*given, *kept), colour
         return torch.from_numpy(out)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of distances, colours and rays; the light is given."""
+        """Gradients of distances and rays; that of the colours goes where it is summed, and the light is given."""
         from registration.nerf.kernels import surface
 
-        table, o, d = tensors(*surface.ask(*ctx.given, *arrays(grads[0])))
-        return table[:, 0].contiguous(), table[:, 1:].contiguous(), None, o, d, None, None, None, None, None
+        sdf, o, d = tensors(*surface.ask(*ctx.given, *arrays(grads[0]), wishes_of(ctx.colour)))
+        return sdf, None, None, o, d, None, None, None, None, None
 
 
 class FogSight(torch.autograd.Function):
@@ -64,7 +70,7 @@ class FogSight(torch.autograd.Function):
         ctx: Any, raw: torch.Tensor, tint: torch.Tensor, light: torch.Tensor, fog: Fog, o: torch.Tensor,
         d: torch.Tensor, jitter: torch.Tensor, scale: float,
     ) -> torch.Tensor:  # fmt: skip
-        """Density before softplus (v,), tint (v, lights), light of each ray (rays, lights)."""
+        """Density before softplus (v,), tint (v, lights), both leaves; light of each ray (rays, lights)."""
         from registration.nerf.kernels import fog as kernel
 
         low, side, shape = grid_of(fog.box)
@@ -72,50 +78,53 @@ class FogSight(torch.autograd.Function):
         rays, live, rows = arrays(o, d, jitter, light), *arrays(fog.live), *arrays(fog.rows)
         given = (*rays, low, high, side, shape, live, rows, *arrays(raw, tint), float(scale))
         out, kept = kernel.see(*given)
-        ctx.given = (*given, out, kept)
+        ctx.given, ctx.leaves = (*given, out, kept), (raw, tint)
         return torch.from_numpy(out.copy())
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the first three."""
+        """The gradient of the light; those of the leaves go where they are summed."""
         from registration.nerf.kernels import fog as kernel
 
-        return (*tensors(*kernel.ask(*ctx.given, *arrays(grads[0]))), None, None, None, None, None)
+        light = kernel.ask(*ctx.given, *arrays(grads[0]), *(wishes_of(leaf) for leaf in ctx.leaves))
+        return None, None, torch.from_numpy(light), None, None, None, None, None
 
 
 class Told(torch.autograd.Function):
-    """A loss of two tables whose gradients a kernel has found already."""
+    """A loss of two leaves, whose wishes for some of their rows a kernel has found already."""
 
     @staticmethod
     def forward(
-        ctx: Any, first: torch.Tensor, second: torch.Tensor, loss: float, *grads: torch.Tensor
+        ctx: Any, first: torch.Tensor, second: torch.Tensor, loss: float, rows: np.ndarray, wishes: np.ndarray
     ) -> torch.Tensor:
         """The loss, as a number that has gradients."""
-        ctx.grads = [g.reshape(t.shape) for g, t in zip(grads, (first, second), strict=True)]
+        ctx.given, ctx.leaves = (rows, wishes), (first, second)
         return torch.tensor(loss, dtype=first.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of both tables."""
-        return grads[0] * ctx.grads[0], grads[0] * ctx.grads[1], None, None, None
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[None, ...]:
+        """The gradients go where they are summed."""
+        from registration.nerf.kernels import even
+
+        first, second = (wishes_of(leaf) for leaf in ctx.leaves)
+        even.hand(*ctx.given, float(grads[0]), first.reshape(-1), second)
+        return None, None, None, None, None
 
 
 def bends(
-    at: torch.Tensor, neighbours: torch.Tensor, sdf: torch.Tensor, colour: torch.Tensor, weights: tuple[float, ...]
+    at: torch.Tensor, neighbours: torch.Tensor, sdf: torch.Tensor, own: torch.Tensor, colour: torch.Tensor, weights: tuple[float, ...]
 ) -> torch.Tensor:
-    """Bending, stretching and blotches around voxels, weighed and summed."""
+    """Bending, stretching and blotches around voxels, weighed and summed; what is asked of the distances is asked of ``own``."""
     from registration.nerf.kernels import even
 
-    loss, *grads = even.bends(*arrays(at, neighbours, sdf, colour), *weights)
-    return Told.apply(sdf, colour, loss, *tensors(*grads))  # type: ignore[no-any-return]
+    return Told.apply(own, colour, *even.bends(*arrays(at, neighbours, sdf, colour), *weights))  # type: ignore[no-any-return]
 
 
 def fog_jumps(fog: Fog, at: torch.Tensor, weights: tuple[float, ...]) -> torch.Tensor:
     """Jumps of density and of tint between voxels, weighed and summed."""
     from registration.nerf.kernels import even
 
-    loss, *grads = even.fog_jumps(*arrays(at, fog.later, fog.raw, fog.tint), *weights)
-    return Told.apply(fog.raw, fog.tint, loss, *tensors(*grads))  # type: ignore[no-any-return]
+    return Told.apply(fog.raw, fog.tint, *even.fog_jumps(*arrays(at, fog.later, fog.raw, fog.tint), *weights))  # type: ignore[no-any-return]
 
 
 def samples(

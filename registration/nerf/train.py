@@ -53,8 +53,12 @@ FOG_RIM_PX = 3.0
 RIM = 1.0
 """Voxels around the hull that belong to it; what no mask can deny because hardly one shows it is taken out so far."""
 HELD_EVERY, LEAST_VIEWS = 15, 12
+LOOK_EVERY = 25
+"""Steps between two looks at where the surface is."""
 BETWEEN = 9, 12
 """Sixteenths of the fine grid's voxels that the levels between the coarse and the fine one have."""
+LIDS_AFTER = 1, 2
+"""Levels of the surface after which lids are looked for once more: what the fog left is plainer then."""
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
 SMOOTH_AT = 10_000
@@ -111,8 +115,8 @@ def train(
         fog = make_fog(box, hull, capture.cameras, device)
         train_fog(fog, rays, params, at, body, file, told)
         start = opened(hull, density(fog, THICKEN), box, capture.cameras)
-        start = cut(start, carved(start, box, capture, border.distances, fog.light.detach().cpu().numpy()))
-        start = filled(start, box, [capture])
+        at.lights = fog.light.detach().cpu()
+        start = filled(unlidded(start, box, capture, border, at.lights), box, [capture])
         mesh = iso_surface(start, box.low, box.step)
         light = light_on(capture, mesh, GREY, LIFT * box.step)
         level = make_level(box, start, None, light, torch.from_numpy(border.slack(mesh, capture)), params, device)
@@ -125,7 +129,7 @@ def train(
             rays = rays_of(replace(capture, rgb=sharpened(capture, border.blur, params.blur_noise)), border.distances, device)
         train_level(level, rays.without(at.dropped), capture, border, params, soft, count, last, at, file, told)
         if not last:
-            level, mesh = moved_on(level, capture, border, params, plan[at.phase][2])
+            level, mesh = moved_on(level, capture, border, params, plan[at.phase][2], at.lights if at.phase in LIDS_AFTER else None)
             at.dropped = odd_views(mesh, capture).tolist() if at.phase == len(plan) - 1 else []
         at.phase, at.step = at.phase + 1, 0
     return level, at.curve
@@ -142,10 +146,19 @@ def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
     ]
 
 
-def moved_on(level: Level, capture: Capture, border: Border, params: NerfParams, voxels: int) -> tuple[Level, TriMesh]:
-    """The same field on another grid, its hollows filled, light and masks' slack found anew; and its surface."""
+def unlidded(sdf: NDArray[np.float32], box: Box, capture: Capture, border: Border, lights: torch.Tensor) -> NDArray[np.float32]:
+    """Signed distances (voxels) with the lids taken off that show no one place."""
+    return cut(sdf, carved(sdf, box, capture, border.distances, lights.numpy()))
+
+
+def moved_on(
+    level: Level, capture: Capture, border: Border, params: NerfParams, voxels: int, lights: torch.Tensor | None
+) -> tuple[Level, TriMesh]:
+    """The same field on another grid, its hollows filled, lids taken off by the lights if they are given, light and masks' slack found anew; and its surface."""
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
+    if lights is not None:
+        sdf = unlidded(sdf, box, capture, border, lights)
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     slack = torch.from_numpy(border.slack(mesh, capture))
@@ -160,6 +173,11 @@ def relit(level: Level, mesh: TriMesh, capture: Capture, known: tuple[int, Array
     """The light that explains the images best on the level's surface, all of its usual colour."""
     grey = max(float(np.median(tint_at(level.field, mesh.vertices))) / 255, DARK)
     return light_on(capture, mesh, grey, LIFT * level.field.box.step, known)
+
+
+def is_time(step: int, params: NerfParams) -> bool:
+    """Whether to look where the surface is before a step: now and then, and at every checkpoint, so that one who goes on there looks, too."""
+    return step % LOOK_EVERY == 0 or step % params.checkpoint_every == 0
 
 
 def note(at: Progress, errors: list[float]) -> None:
@@ -183,8 +201,9 @@ def train_fog(
     errors: list[float] = []
     for step in range(at.step, params.fog_steps):
         share = step / params.fog_steps
-        if step and step % params.checkpoint_every == 0 and step > at.step:
+        if step > at.step and is_time(step, params):
             note(at, errors)
+        if step > at.step and step % params.checkpoint_every == 0:
             at.step = step
             checkpoint.write(file, at, checkpoint.fog_body(fog, optimiser))
         drawn = close[some(len(close), params.fog_rays, at.dice).to(close.device)]
@@ -193,7 +212,7 @@ def train_fog(
         for group, rate in zip(optimiser.param_groups, rates.values(), strict=True):
             group["lr"] = rate * min(1.0, 1.5 - share)
         loss, error = fog_loss(fog, rays, drawn, jitter, even_at, share, params)
-        optimiser.zero_grad()
+        optimiser.zero_grad(set_to_none=False)
         loss.backward()
         optimiser.step()
         if step in prunings:
@@ -216,7 +235,7 @@ def train_level(
             level.light = relit(level, mesh, capture, level.light.lamp()).to(level.own.device)
             level.slack = torch.from_numpy(border.slack(mesh, capture)).to(level.own.device)
         loss, error = loss_of(level, rays, drawn, jitter, smooth_at, soft, params)
-        level.optimiser.zero_grad()
+        level.optimiser.zero_grad(set_to_none=False)
         loss.backward()
         level.optimiser.step()
         return error
@@ -248,13 +267,13 @@ def run_level(
     for step in range(start, steps):
         share = step / steps
         soft = soft_start * params.sharpening**share
-        if step == start or step % params.checkpoint_every == 0:
+        if step == start or is_time(step, params):
             level.settle()
             level.mark(soft)
-            if step > start:
-                note(at, errors)
-                at.step = step
-                save()
+            note(at, errors)
+        if step > start and step % params.checkpoint_every == 0:
+            at.step = step
+            save()
         drawn = draw.some(params.rays, at.dice).to(device)
         jitter = torch.rand(params.rays, generator=at.dice).to(device)
         smooth_at = 1 + some(len(level.own) - 1, SMOOTH_AT, at.dice).to(device)

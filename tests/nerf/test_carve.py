@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from registration.data.capture import Capture
 from registration.geometry.hull import Box
 from registration.geometry.mesh import TriMesh
 from registration.geometry.rays import Caster, depth_image
+from registration.nerf.border import Border
 from registration.nerf.carve import carved, images_of, judged, outlines
 from registration.nerf.fog import first_light
+from registration.nerf.level import make_level
+from registration.nerf.light import Light
 from registration.nerf.params import NerfParams
 from registration.nerf.rays import mask_distances
-from registration.nerf.train import hull_start
+from registration.nerf.train import hull_start, moved_on
 from tests.geometry.bodies import capture_of, knob, ring, socket
 
 PARAMS = NerfParams(coarse_grid=36)
@@ -71,6 +75,18 @@ def test_edges_make_the_outline_of_many_views_and_lids_of_few() -> None:
     lid = solid & (np.hypot(x, y) < 9) & (z > 16)
     assert upright.sum() > 10 and lid.sum() > 50
     assert made[upright].mean() > 0.9 and made[lid].mean() < 0.2
+
+
+def test_lids_that_are_left_come_off_before_the_next_level() -> None:
+    capture, distances, box, hull = hull_of(socket())
+    light = Light(torch.zeros(len(capture), 12, 36), torch.zeros(36), torch.ones(len(capture)))
+    level = make_level(box, hull, None, light, torch.zeros(len(capture)), PARAMS, "cpu")
+    lights, border = torch.from_numpy(lights_of(capture)), Border.of(capture, distances)
+    kept, opened = (moved_on(level, capture, border, PARAMS, 48, given)[0].field for given in (None, lights))
+    x, y, z = kept.box.points().T
+    empty, wall = (np.hypot(x, y) < 8) & (z > 4) & (z < 16), (np.hypot(x, y) > 14) & (np.abs(z) < 14) & (np.abs(x) < 22) & (np.abs(y) < 17)
+    assert (kept.dense().ravel()[empty] < 0).all()
+    assert (opened.dense().ravel()[empty] > 0).mean() > 0.5 and (opened.dense().ravel()[wall] < 0).mean() > 0.97
 
 
 def test_too_few_views_take_nothing_off() -> None:

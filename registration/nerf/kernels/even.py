@@ -19,83 +19,93 @@ def is_whole(neighbours, own):
 
 @compiled
 def bends(at, neighbours, sdf, colour, by_bend, by_stretch, by_blotch):
-    """Bending, stretching and blotches around voxels, weighed; and what they ask of distances and colours."""
-    to_sdf, to_colour = np.zeros(len(sdf), np.float32), np.zeros((len(colour), 3), np.float32)
-    whole = 0
+    """Bending, stretching and blotches around voxels, weighed; and what they ask of distance and colour of each voxel and
+    its neighbours: rows (n, 7), 0 where one is missing, and wishes (n, 7, 4)."""
+    rows, wishes, whole = np.zeros((len(at), 7), np.int64), np.zeros((len(at), 7, 4), np.float32), 0
     for i in range(len(at)):
         whole += is_whole(neighbours, at[i])
     loss = 0.0
     for i in range(len(at)):
-        own = at[i]
-        if is_whole(neighbours, own):
-            near = (
-                neighbours[own, 0], neighbours[own, 1], neighbours[own, 2], neighbours[own, 3], neighbours[own, 4],
-                neighbours[own, 5],
-            )  # fmt: skip
-            loss += bent(own, near, sdf, by_bend / whole, by_stretch / whole, to_sdf)
-            loss += blotched(own, near, colour, by_blotch / (3 * whole), to_colour)
-    return loss, to_sdf, to_colour
+        if is_whole(neighbours, at[i]):
+            rows[i, 0] = at[i]
+            for k in range(6):
+                rows[i, k + 1] = neighbours[at[i], k]
+            loss += bent(rows[i], sdf, by_bend / whole, by_stretch / whole, wishes[i])
+            loss += blotched(rows[i], colour, by_blotch / (3 * whole), wishes[i])
+    return loss, rows, wishes
 
 
 @compiled
-def bent(own, near, sdf, by_bend, by_stretch, to):
-    """How far one voxel is from its neighbours' mean, and its gradient from length one."""
-    mean = 0.0
-    for k in range(6):
-        mean += sdf[near[k]] / 6
-    trust, off = by_bend * np.exp(-((sdf[own] / 3) ** 2)), mean - sdf[own]
-    x, y = (sdf[near[1]] - sdf[near[0]]) / 2, (sdf[near[3]] - sdf[near[2]]) / 2
-    z = (sdf[near[5]] - sdf[near[4]]) / 2
+def hand(rows, wishes, scale, to_first, to_rest):
+    """Add wishes (n, k, 1 + c) to what is asked of the rows (n, k) of two tables."""
+    for i in range(rows.shape[0]):
+        for k in range(rows.shape[1]):
+            row = rows[i, k]
+            if row > 0:
+                to_first[row] += scale * wishes[i, k, 0]
+                for c in range(to_rest.shape[1]):
+                    to_rest[row, c] += scale * wishes[i, k, c + 1]
+
+
+@compiled
+def bent(seven, sdf, by_bend, by_stretch, to):
+    """How far one voxel is from the mean of the six around it, and its gradient from length one."""
+    own, mean = sdf[seven[0]], 0.0
+    for k in range(1, 7):
+        mean += sdf[seven[k]] / 6
+    trust, off = by_bend * np.exp(-((own / 3) ** 2)), mean - own
+    x, y = (sdf[seven[2]] - sdf[seven[1]]) / 2, (sdf[seven[4]] - sdf[seven[3]]) / 2
+    z = (sdf[seven[6]] - sdf[seven[5]]) / 2
     length = np.sqrt(x * x + y * y + z * z)
     pull = by_stretch * (length - 1) / length if length > 0 else 0.0
-    to[own] -= 2 * trust * off
-    for k in range(6):
-        to[near[k]] += trust * off / 3
+    to[0, 0] -= 2 * trust * off
+    for k in range(1, 7):
+        to[k, 0] += trust * off / 3
     for k, slope in enumerate((x, y, z)):
-        to[near[2 * k + 1]] += pull * slope
-        to[near[2 * k]] -= pull * slope
+        to[2 * k + 2, 0] += pull * slope
+        to[2 * k + 1, 0] -= pull * slope
     return trust * off * off + by_stretch * (length - 1) ** 2
 
 
 @compiled
-def blotched(own, near, colour, weight, to):
-    """How far the colour of one voxel is from its neighbours' mean."""
-    r = g = b = 0.0
-    for k in range(6):
-        r += colour[near[k], 0] / 6
-        g += colour[near[k], 1] / 6
-        b += colour[near[k], 2] / 6
-    r, g, b = r - colour[own, 0], g - colour[own, 1], b - colour[own, 2]
-    pulls = weight * np.sign(r), weight * np.sign(g), weight * np.sign(b)
+def blotched(seven, colour, weight, to):
+    """How far the colour of one voxel is from the mean of the six around it."""
+    loss = 0.0
     for c in range(3):
-        to[own, c] -= pulls[c]
-    for k in range(6):
-        for c in range(3):
-            to[near[k], c] += pulls[c] / 6
-    return weight * abs(r) + weight * abs(g) + weight * abs(b)
+        off = -colour[seven[0], c]
+        for k in range(1, 7):
+            off += colour[seven[k], c] / 6
+        pull = weight * np.sign(off)
+        to[0, c + 1] -= pull
+        for k in range(1, 7):
+            to[k, c + 1] += pull / 6
+        loss += weight * abs(off)
+    return loss
 
 
 @compiled
 def fog_jumps(at, later, raw, tint, by_jump, by_blotch):
-    """Jumps of density and of tint from voxels to the next ones, weighed; and what they ask of both."""
-    to_raw, to_tint, loss = np.zeros(len(raw), np.float32), np.zeros(tint.shape, np.float32), 0.0
-    terms = tint.shape[1]
+    """Jumps of density and of tint from voxels to the next ones, weighed; and what they ask of both: rows (n, 4), 0 where
+    there is none, and wishes (n, 4, 1 + lights)."""
+    terms, loss = tint.shape[1], 0.0
+    rows, wishes = np.zeros((len(at), 4), np.int64), np.zeros((len(at), 4, 1 + terms), np.float32)
     jump, blotch = by_jump / (3 * len(at)), by_blotch / (3 * len(at) * terms)
     for i in range(len(at)):
-        own = at[i]
+        own = rows[i, 0] = at[i]
         here, slope = soft(raw[own])
         for k in range(3):
             next_ = later[own, k]
             if next_ <= 0:
                 continue
+            rows[i, k + 1] = next_
             there, slope_there = soft(raw[next_])
             off = here - there
             loss += jump * abs(off)
-            to_raw[own] += jump * np.sign(off) * slope
-            to_raw[next_] -= jump * np.sign(off) * slope_there
+            wishes[i, 0, 0] += jump * np.sign(off) * slope
+            wishes[i, k + 1, 0] -= jump * np.sign(off) * slope_there
             for c in range(terms):
                 off = tint[own, c] - tint[next_, c]
                 loss += blotch * abs(off)
-                to_tint[own, c] += blotch * np.sign(off)
-                to_tint[next_, c] -= blotch * np.sign(off)
-    return loss, to_raw, to_tint
+                wishes[i, 0, c + 1] += blotch * np.sign(off)
+                wishes[i, k + 1, c + 1] -= blotch * np.sign(off)
+    return loss, rows, wishes

@@ -78,9 +78,9 @@ def see(o, d, jitter, light, low, high, step, shape, live, rows, raw, tint, scal
 
 
 @compiled
-def ask(o, d, jitter, light, low, high, step, shape, live, rows, raw, tint, scale, out, kept, out_grad):
-    """What a change of brightness and opacity asks of density, tint and light."""
-    to_raw, to_tint, to_light = np.zeros(len(raw), np.float32), np.zeros(tint.shape, np.float32), np.zeros(light.shape, np.float32)
+def ask(o, d, jitter, light, low, high, step, shape, live, rows, raw, tint, scale, out, kept, out_grad, to_raw, to_tint):
+    """What a change of brightness and opacity asks of the light; that of density and tint is added to what is there."""
+    to_light = np.zeros(light.shape, np.float32)
     for ray in range(len(o)):
         enter, leave = span(o[ray], d[ray], low, high)
         t, left, n = enter + step * jitter[ray], 1.0, 0
@@ -109,4 +109,4 @@ def ask(o, d, jitter, light, low, high, step, shape, live, rows, raw, tint, scal
                     for k in range(light.shape[1]):
                         to_tint[eight[c], k] += w[c] * by_tint * light[ray, k]
                         to_light[ray, k] += w[c] * by_tint * tint[eight[c], k]
-    return to_raw, to_tint, to_light
+    return to_light

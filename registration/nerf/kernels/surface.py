@@ -36,32 +36,22 @@ def unit(x, y, z):
 
 
 @compiled
-def packed(sdf, colour):
-    """Distance and colour side by side (v, 4): what is read together lies together."""
-    out = np.empty((len(sdf), 4), np.float32)
-    for i in range(len(sdf)):
-        out[i, 0] = sdf[i]
-        out[i, 1], out[i, 2], out[i, 3] = colour[i, 0], colour[i, 1], colour[i, 2]
-    return out
-
-
-@compiled
-def tinted(table, rows, w):
+def tinted(colour, rows, w):
     """The colour between eight corners."""
     r = g = b = 0.0
     for k in range(8):
-        r += w[k] * table[rows[k], 1]
-        g += w[k] * table[rows[k], 2]
-        b += w[k] * table[rows[k], 3]
+        r += w[k] * colour[rows[k], 0]
+        g += w[k] * colour[rows[k], 1]
+        b += w[k] * colour[rows[k], 2]
     return r, g, b
 
 
 @compiled
-def values(table, rows):
+def values(sdf, rows):
     """The distances at eight corners."""
     return (
-        float(table[rows[0], 0]), float(table[rows[1], 0]), float(table[rows[2], 0]), float(table[rows[3], 0]),
-        float(table[rows[4], 0]), float(table[rows[5], 0]), float(table[rows[6], 0]), float(table[rows[7], 0]),
+        float(sdf[rows[0]]), float(sdf[rows[1]]), float(sdf[rows[2]]), float(sdf[rows[3]]),
+        float(sdf[rows[4]]), float(sdf[rows[5]]), float(sdf[rows[6]]), float(sdf[rows[7]]),
     )  # fmt: skip
 
 
@@ -76,7 +66,7 @@ def thick_back(ahead, behind, slope, half, beta):
 
 
 @compiled
-def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
+def see(owner, t, o, d, low, step, shape, rows, sdf, colour, light, beta, half):
     """What rays see (rays, 11): colour under even light, colour the lamp adds, gradient, depth, opacity; and each
     sample's weight, the light that is left behind it (m,), and how its thickness follows the distance and the slope (m, 2).
     ``half`` of a sample's step, voxels."""
@@ -90,7 +80,7 @@ def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
         x, y, z = place(o[ray], d[ray], t[i], low, step)
         flat, x, y, z = cell(x, y, z, shape)
         eight = corners(rows, flat, shape)
-        s, gx, gy, gz, _, _, _ = blend(values(table, eight), x, y, z)
+        s, gx, gy, gz, _, _, _ = blend(values(sdf, eight), x, y, z)
         slope = gx * d[ray, 0] + gy * d[ray, 1] + gz * d[ray, 2]
         fall = half * min(max(slope, -2.0), 0.0)
         ahead, behind = np.exp(min(-(s + fall) / beta, DEEP)), np.exp(min(-(s - fall) / beta, DEEP))
@@ -103,7 +93,7 @@ def see(owner, t, o, d, low, step, shape, rows, table, light, beta, half):
         follows[i] = thick_back(ahead, behind, slope, half, beta)
         n, _ = unit(gx, gy, gz)
         even, lamp = shaded(n, light[ray])
-        tint = tinted(table, eight, weights(x, y, z))
+        tint = tinted(colour, eight, weights(x, y, z))
         to = out[ray]
         for k in range(3):
             to[k] += w * even * tint[k]
@@ -142,20 +132,20 @@ def look_back(ask, w, tint, n, length, even, lamp, light):
 
 
 @compiled
-def give(to, rows, w, w_slope, by_s, c):
+def give(to_sdf, to_colour, rows, w, w_slope, by_s, c):
     """Hand a sample's wishes to the eight voxels around it."""
     for k in range(8):
         row = rows[k]
-        to[row, 0] += by_s * w[k] + w_slope[k]
-        to[row, 1] += w[k] * c[0]
-        to[row, 2] += w[k] * c[1]
-        to[row, 3] += w[k] * c[2]
+        to_sdf[row] += by_s * w[k] + w_slope[k]
+        to_colour[row, 0] += w[k] * c[0]
+        to_colour[row, 1] += w[k] * c[1]
+        to_colour[row, 2] += w[k] * c[2]
 
 
 @compiled
-def ask(owner, t, o, d, low, step, shape, rows, table, light, weight, after, follows, out_grad):
-    """What a change of what rays see asks of the distances, the colours, and the rays' starts and directions."""
-    to = np.zeros(table.shape, np.float32)
+def ask(owner, t, o, d, low, step, shape, rows, sdf, colour, light, weight, after, follows, out_grad, to_colour):
+    """What a change of what rays see asks of the distances, the rays' starts and directions; that of the colours is added to what is there."""
+    to_sdf = np.zeros(len(sdf), np.float32)
     to_o, to_d = np.zeros((len(o), 3)), np.zeros((len(o), 3))
     later = 0.0  # what lies behind on the ray, by what is asked of it
     for i in range(len(owner) - 1, -1, -1):
@@ -168,11 +158,11 @@ def ask(owner, t, o, d, low, step, shape, rows, table, light, weight, after, fol
         x, y, z = place(o[ray], way, t[i], low, step)
         flat, x, y, z = cell(x, y, z, shape)
         eight = corners(rows, flat, shape)
-        _, gx, gy, gz, xy, xz, yz = blend(values(table, eight), x, y, z)
+        _, gx, gy, gz, xy, xz, yz = blend(values(sdf, eight), x, y, z)
         n, length = unit(gx, gy, gz)
         even, lamp = shaded(n, light[ray])
         share = weights(x, y, z)
-        tint = tinted(table, eight, share)
+        tint = tinted(colour, eight, share)
         seen = wish[6] * gx + wish[7] * gy + wish[8] * gz + wish[9] * t[i] + wish[10]
         for k in range(3):
             seen += tint[k] * (wish[k] * even + wish[3 + k] * lamp)
@@ -181,11 +171,11 @@ def ask(owner, t, o, d, low, step, shape, rows, table, light, weight, after, fol
         by_s, by_slope = by_thick * follows[i, 0], by_thick * follows[i, 1]
         g, c = look_back(wish, w, tint, n, length, even, lamp, light[ray])
         ax, ay, az = g[0] + by_slope * way[0], g[1] + by_slope * way[1], g[2] + by_slope * way[2]
-        give(to, eight, share, slope_weights(x, y, z, ax, ay, az), by_s, c)
+        give(to_sdf, to_colour, eight, share, slope_weights(x, y, z, ax, ay, az), by_s, c)
         px = (by_s * gx + xy * ay + xz * az) / step
         py = (by_s * gy + xy * ax + yz * az) / step
         pz = (by_s * gz + xz * ax + yz * ay) / step
         for k, (p, g_k) in enumerate(((px, gx), (py, gy), (pz, gz))):
             to_o[ray, k] += p
             to_d[ray, k] += t[i] * p + by_slope * g_k
-    return to, to_o.astype(np.float32), to_d.astype(np.float32)
+    return to_sdf, to_o.astype(np.float32), to_d.astype(np.float32)
