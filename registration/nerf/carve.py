@@ -65,12 +65,12 @@ def outlines(solid: NDArray[np.bool_], box: Box, capture: Capture, distances: ND
 
 
 def carved(
-    sdf: NDArray[np.float32], box: Box, capture: Capture, distances: NDArray[np.float32], light: Array
+    sdf: NDArray[np.float32], box: Box, capture: Capture, distances: NDArray[np.float32], light: Array, layers: int = LAYERS
 ) -> NDArray[np.bool_]:  # box.shape
-    """Voxels of a body (signed distances, voxels) that are taken off."""
+    """Voxels of a body (signed distances, voxels) that are taken off, in so many layers at most."""
     first, images = sdf < 0, images_of(capture, distances)
     solid, stays, bound = first.copy(), outlines(first, box, capture, distances), 0.0
-    for _ in range(LAYERS):
+    for _ in range(layers):
         at, error = judged(solid, box, capture, images, light)
         known = error >= 0
         if not known.any():

@@ -46,7 +46,8 @@ def read(path: Path, device: str) -> tuple[Progress, dict] | None:
         return None
     dice = torch.Generator(device="cpu")
     dice.set_state(body["dice"].cpu())
-    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"], body["lights"]), body
+    lights = None if body["lights"] is None else body["lights"].cpu()
+    return Progress(body["phase"], body["step"], dice, body["curve"], body["dropped"], lights), body
 
 
 def fog_body(fog: Fog, optimiser: torch.optim.Optimizer) -> dict[str, object]:

@@ -22,6 +22,7 @@ HOLLOW = 0.3
 ENOUGH = 48
 """Places along the longest side that are looked at."""
 GOLDEN = 0.6180339887498949
+"""Steps of this size around a circle never come close to where they were soon."""
 
 
 def hidden(points: Array, captures: Sequence[Capture], caster: Caster) -> NDArray[np.int64]:  # (n, 3) -> (m,)

@@ -21,7 +21,7 @@ class NerfParams:
     coarse_steps: int = 800
     middle_steps: int = 250
     """Steps on each of two grids between the coarse and the fine one; none: the fine level follows the coarse one."""
-    fine_steps: int = 120
+    fine_steps: int = 180
     fog_rays: int = 1024
     """Rays per step of the fog."""
     rays: int = 2048

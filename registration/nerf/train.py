@@ -17,7 +17,7 @@ from registration.geometry.mesh import TriMesh, iso_surface
 from registration.geometry.rigid import Array
 from registration.nerf import checkpoint
 from registration.nerf.border import Border, sharpened
-from registration.nerf.carve import carved
+from registration.nerf.carve import LAYERS, carved
 from registration.nerf.checkpoint import Progress
 from registration.nerf.draw import Draw, some
 from registration.nerf.field import tint_at
@@ -57,8 +57,9 @@ LOOK_EVERY = 25
 """Steps between two looks at where the surface is."""
 BETWEEN = 9, 12
 """Sixteenths of the fine grid's voxels that the levels between the coarse and the fine one have."""
-LIDS_AFTER = 1, 2
-"""Levels of the surface after which lids are looked for once more: what the fog left is plainer then."""
+LIDS_AFTER, LAYERS_AGAIN = (1,), 2
+"""Levels of the surface after which lids are looked for once more, and how many voxels deep: what the fog left is plainer
+then, but there is less of it, and what is dug too deep does not close again."""
 DARK = 0.02
 """The light is fitted to a surface of this colour at least."""
 SMOOTH_AT = 10_000
@@ -146,9 +147,11 @@ def levels_of(params: NerfParams) -> list[tuple[int, float, int]]:
     ]
 
 
-def unlidded(sdf: NDArray[np.float32], box: Box, capture: Capture, border: Border, lights: torch.Tensor) -> NDArray[np.float32]:
-    """Signed distances (voxels) with the lids taken off that show no one place."""
-    return cut(sdf, carved(sdf, box, capture, border.distances, lights.numpy()))
+def unlidded(
+    sdf: NDArray[np.float32], box: Box, capture: Capture, border: Border, lights: torch.Tensor, layers: int = LAYERS
+) -> NDArray[np.float32]:
+    """Signed distances (voxels) with the lids taken off that show no one place, in so many layers at most."""
+    return cut(sdf, carved(sdf, box, capture, border.distances, lights.numpy(), layers))
 
 
 def moved_on(
@@ -158,7 +161,7 @@ def moved_on(
     box = level.field.box
     sdf = filled(level.field.dense(), box, [capture])
     if lights is not None:
-        sdf = unlidded(sdf, box, capture, border, lights)
+        sdf = unlidded(sdf, box, capture, border, lights, LAYERS_AGAIN)
     mesh = iso_surface(sdf, box.low, box.step)
     light = relit(level, mesh, capture, None)
     slack = torch.from_numpy(border.slack(mesh, capture))
