@@ -60,7 +60,7 @@ def nerf(name: str) -> Stage:
 
 def clouds(pair: tuple[str, str]) -> Stage:
     """The clouds of a pair."""
-    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=6)
+    return stage(stage_of("clouds", pair), "clouds", "registration.nerf.record:Clouds", halves(pair), version=7)
 
 
 def learned(name: str, read_off: str = "clouds") -> list[Stage]:

@@ -20,6 +20,8 @@ from registration.nerf.record import Cloud, Clouds, Coarse, NerfHalf
 from registration.nerf.unlike import unlike
 from registration.nerf.views import unshadowed
 
+ABOVE = 1.0
+"""Voxels above the surface that a point is looked at: its own grain must not hide it."""
 ENOUGH_VIEWS = 6
 """More views than this make a point no surer."""
 AGREE = 3.0
@@ -94,7 +96,7 @@ def cloud_of(half: NerfHalf, capture: Capture, params: CloudParams, rng: np.rand
     normals = blended(half.normals, corners, weights)
     colours = np.einsum("nk,nkd->nd", weights, half.vertex_colours[corners].astype(float)).round().astype(np.uint8)
     caster = Caster(mesh.vertices, mesh.faces)
-    sights = list(seen_by(points, normals, capture, caster, 0.5 * half.step, params.min_cosine))
+    sights = list(seen_by(points, normals, capture, caster, ABOVE * half.step, params.min_cosine))
     views, agreed = agreement(half, points, normals, colours, capture, caster, sights)
     odd = unlike(len(points), sights, capture, (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2)
     confidence = np.minimum(views / ENOUGH_VIEWS, 1) * agreed * sharpness(half, points)

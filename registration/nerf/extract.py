@@ -58,14 +58,14 @@ def half_of(
 
 
 def exposures(half: NerfHalf, capture: Capture) -> NDArray[np.float32]:  # (n,)
-    """How much brighter each view is than the shared light makes it: a held-out view has an exposure of its own."""
+    """How much brighter each view is than the shared light makes it, in its median pixel: a held-out view has an exposure of its own."""
     out = np.ones(len(capture), np.float32)
     views = render_views(half, capture.cameras)
     for i, image in enumerate(views.rgb):
         both = (views.opacity[i] > 0) & capture.mask[i]
         if both.any():
-            ratio = np.median(capture.rgb[i][both].mean(1) / 255) / max(float(np.median(image[both].mean(1))), 1e-3)
-            out[i] = np.clip(ratio, *GAINS)
+            ratio = capture.rgb[i][both].mean(1) / 255 / np.maximum(image[both].mean(1), 1e-3)
+            out[i] = np.clip(np.median(ratio), *GAINS)
     return out
 
 

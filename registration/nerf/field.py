@@ -120,7 +120,7 @@ class Field:
         if not lacks.any():
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         nearest = np.asarray(distance_transform_edt(lacks, return_distances=False, return_indices=True))
-        return np.flatnonzero(lacks), np.ravel_multi_index(tuple(nearest[:, lacks]), self.box.shape).astype(np.int64)
+        return np.flatnonzero(lacks), np.asarray(np.ravel_multi_index(tuple(nearest[:, lacks]), self.box.shape), np.int64)
 
 
 def dense_colour(field: Field) -> NDArray[np.float32]:  # (*box.shape, 3)

@@ -77,11 +77,11 @@ class CloudParams:
     """Points drawn on each half before those that no view sees are dropped."""
     min_views: int = 2
     """A point seen by fewer views is dropped."""
-    min_share: float = 0.07
+    min_share: float = 0.08
     """So is one that is seen by less than this share of the views."""
     min_confidence: float = 0.1
     """A point that can be trusted less is dropped."""
-    min_cosine: float = 0.15
+    min_cosine: float = 0.05
     """A view counts only where it looks at the surface at least this steeply."""
 
 
